@@ -1,0 +1,1 @@
+"""The nouns: instruments, money, time, columns and the wire schemas.  No I/O, no clock."""

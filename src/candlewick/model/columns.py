@@ -1,0 +1,344 @@
+"""Batches as NumPy columns: one frozen class a kind, every column one-dimensional and equally long.
+
+Prices and sizes are int64 in the instrument's decimals, times int64 nanoseconds UTC.
+A batch of one and a batch of a million are the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from enum import IntEnum, IntFlag
+from typing import Any, ClassVar, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Column: TypeAlias = npt.NDArray[Any]
+
+
+class Side(IntEnum):
+    """Who crossed the spread."""
+
+    SELL = -1
+    UNKNOWN = 0
+    BUY = 1
+
+
+class Kind(IntEnum):
+    """What an event row is; the three sides are trades, the rest is about time and holes."""
+
+    SELL = -1
+    UNKNOWN = 0
+    BUY = 1
+    TICK = 2  # The feed's clock has reached `at_ns`; `series` is any series of that feed.
+    GAP = 3  # Trades are missing after `at_ns` and before `price` (a time here, in ns).
+    HEAL = 4  # The same span is whole again.
+
+
+class Coverage(IntFlag):
+    """What is known against a candle; 0 is complete."""
+
+    COMPLETE = 0
+    PARTIAL = 1  # Its beginning was not observed.
+    GAP = 2  # Trades inside it are known to be missing.
+    BACKFILLED = 4  # A hole in it was filled later.
+    REVISED = 8  # It changed after it was final.
+
+    def words(self) -> str:
+        """`complete`, or the flags joined: `gap|revised`."""
+        return (
+            "|".join(flag.name.lower() for flag in Coverage if flag and flag in self and flag.name)
+            or "complete"
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """What every kind of batch can do."""
+
+    DTYPES: ClassVar[dict[str, str]] = {}
+
+    def __len__(self) -> int:
+        return len(self.column(fields(self)[0].name))
+
+    def column(self, name: str) -> Column:
+        column: Column = getattr(self, name)
+        return column
+
+    def as_dict(self) -> dict[str, Column]:
+        return {name: self.column(name) for name in self.DTYPES}
+
+    def take(self, rows: slice | npt.NDArray[Any]) -> Self:
+        """The rows of a slice, a boolean mask or an index array."""
+        return type(self)(**{name: self.column(name)[rows] for name in self.DTYPES})
+
+    def same_as(self, other: Self) -> bool:
+        """Equal to the last bit, NaN included."""
+        return all(
+            self.column(n).tobytes() == np.asarray(other.column(n), self.DTYPES[n]).tobytes()
+            for n in self.DTYPES
+        )
+
+    def records(self) -> npt.NDArray[Any]:
+        """One structured array, for printing, sorting and comparing."""
+        table = np.empty(len(self), np.dtype(list(self.DTYPES.items())))
+        for name in self.DTYPES:
+            table[name] = self.column(name)
+        return table
+
+    @classmethod
+    def of(cls, source: npt.NDArray[Any] | dict[str, Any]) -> Self:
+        """From a structured array (its fields, as views) or from lists by name."""
+        names = source.dtype.names or () if isinstance(source, np.ndarray) else tuple(source)
+        missing = [name for name in cls.DTYPES if name not in names]
+        assert not missing, f"{cls.__name__} without {missing}"
+        return cls(**{name: np.asarray(source[name], dtype) for name, dtype in cls.DTYPES.items()})
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Sequence[Any]]) -> Self:
+        """From row tuples in the order of the columns; small batches and tests."""
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(cls.DTYPES)
+        return cls(
+            **{
+                name: np.array(column, dtype)
+                for (name, dtype), column in zip(cls.DTYPES.items(), columns, strict=True)
+            }
+        )
+
+    @classmethod
+    def empty(cls) -> Self:
+        return cls.from_rows([])
+
+    @classmethod
+    def concat(cls, parts: Iterable[Self]) -> Self:
+        whole = list(parts)
+        if len(whole) == 1:
+            return whole[0]
+        return cls(
+            **{
+                n: np.concatenate([np.empty(0, d), *(p.column(n) for p in whole)])
+                for n, d in cls.DTYPES.items()
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Events(Columns):
+    """What a feed says, in order: trades, and rows about its clock and its holes (see `Kind`)."""
+
+    series: npt.NDArray[np.int32]
+    kind: npt.NDArray[np.int8]
+    id: Ints
+    at_ns: Ints
+    seen_ns: Ints
+    price: Ints
+    size: Ints
+
+    DTYPES: ClassVar[dict[str, str]] = {
+        "series": "i4",
+        "kind": "i1",
+        "id": "i8",
+        "at_ns": "i8",
+        "seen_ns": "i8",
+        "price": "i8",
+        "size": "i8",
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trades(Columns):
+    """Market trades.  Key: series, id.  `side` is the aggressor's; `seen_ns` 0 where unknown."""
+
+    series: npt.NDArray[np.int32]
+    id: Ints
+    at_ns: Ints
+    seen_ns: Ints
+    price: Ints
+    size: Ints
+    side: npt.NDArray[np.int8]
+
+    DTYPES: ClassVar[dict[str, str]] = {
+        "series": "i4",
+        "id": "i8",
+        "at_ns": "i8",
+        "seen_ns": "i8",
+        "price": "i8",
+        "size": "i8",
+        "side": "i1",
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BookChanges(Columns):
+    """Absolute size at a price (0 removes).  Key: series, seq, side, price; `side` BUY is a bid."""
+
+    series: npt.NDArray[np.int32]
+    seq: Ints
+    at_ns: Ints
+    seen_ns: Ints
+    side: npt.NDArray[np.int8]
+    price: Ints
+    size: Ints
+
+    DTYPES: ClassVar[dict[str, str]] = {
+        "series": "i4",
+        "seq": "i8",
+        "at_ns": "i8",
+        "seen_ns": "i8",
+        "side": "i1",
+        "price": "i8",
+        "size": "i8",
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candles(Columns):
+    """Bars.  Key: series, interval_s, open_ns; the highest `revision` holds.
+
+    `quote_hi`/`quote_lo` are the 128-bit sum of price times size (`money.join_128`); `first_id` and
+    `last_id` are -1 in a bar without trades; `coverage` is a `Coverage`.
+    """
+
+    series: npt.NDArray[np.int32]
+    interval_s: npt.NDArray[np.int32]
+    open_ns: Ints
+    open: Ints
+    high: Ints
+    low: Ints
+    close: Ints
+    volume: Ints
+    taker_buy: Ints
+    quote_hi: Ints
+    quote_lo: npt.NDArray[np.uint64]
+    trades: Ints
+    first_id: Ints
+    last_id: Ints
+    revision: npt.NDArray[np.int32]
+    final: npt.NDArray[np.int8]
+    coverage: npt.NDArray[np.uint8]
+
+    DTYPES: ClassVar[dict[str, str]] = {
+        "series": "i4", "interval_s": "i4", "open_ns": "i8", "open": "i8", "high": "i8", "low": "i8", "close": "i8",
+        "volume": "i8", "taker_buy": "i8", "quote_hi": "i8", "quote_lo": "u8", "trades": "i8", "first_id": "i8",
+        "last_id": "i8", "revision": "i4", "final": "i1", "coverage": "u1",
+    }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Indicators(Columns):
+    """Indicator values.  Key: series, interval_s, open_ns, name; `name` is an index into
+    `Panel.names`; NaN while warming up, never a guess."""
+
+    series: npt.NDArray[np.int32]
+    interval_s: npt.NDArray[np.int32]
+    open_ns: Ints
+    name: npt.NDArray[np.int32]
+    value: Floats
+    revision: npt.NDArray[np.int32]
+
+    DTYPES: ClassVar[dict[str, str]] = {
+        "series": "i4",
+        "interval_s": "i4",
+        "open_ns": "i8",
+        "name": "i4",
+        "value": "f8",
+        "revision": "i4",
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signals(Columns):
+    """A recommendation that changed.  Key: series, id (of the trade), name; `side` 1 BUY, -1 SELL,
+    0 HOLD; `price` in units, `mean` and `band` the inputs that explain it (quote units, fraction)."""
+
+    series: npt.NDArray[np.int32]
+    id: Ints
+    at_ns: Ints
+    side: npt.NDArray[np.int8]
+    price: Ints
+    mean: Floats
+    band: Floats
+
+    DTYPES: ClassVar[dict[str, str]] = {
+        "series": "i4",
+        "id": "i8",
+        "at_ns": "i8",
+        "side": "i1",
+        "price": "i8",
+        "mean": "f8",
+        "band": "f8",
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Anomalies(Columns):
+    """Alerts, each once.  Key: series, interval_s, open_ns, kind.
+
+    `kind` indexes `anomalies.KINDS`, `severity` is 1 LOW, 2 MEDIUM, 3 HIGH; `value` is what was
+    measured and `limit` what it passed, both as the kind's own unit says.
+    """
+
+    series: npt.NDArray[np.int32]
+    interval_s: npt.NDArray[np.int32]
+    open_ns: Ints
+    kind: npt.NDArray[np.int32]
+    severity: npt.NDArray[np.int8]
+    value: Floats
+    limit: Floats
+    open: Ints
+    close: Ints
+
+    DTYPES: ClassVar[dict[str, str]] = {
+        "series": "i4", "interval_s": "i4", "open_ns": "i8", "kind": "i4", "severity": "i1", "value": "f8", "limit": "f8",
+        "open": "i8", "close": "i8",
+    }  # fmt: skip
+
+
+def trades_of(events: Events) -> Trades:
+    """The trades among the events."""
+    rows = np.abs(events.kind) <= 1
+    if rows.all():
+        return Trades(
+            events.series,
+            events.id,
+            events.at_ns,
+            events.seen_ns,
+            events.price,
+            events.size,
+            events.kind,
+        )
+    e = events.take(rows)
+    return Trades(e.series, e.id, e.at_ns, e.seen_ns, e.price, e.size, e.kind)
+
+
+GAP_KINDS = ("trades", "book", "late")
+GAP_HOW = ("", "late", "history")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gaps(Columns):
+    """Rows of the gap ledger.  Key: series, kind, first_id; a later row replaces an earlier one.
+
+    `kind` indexes `GAP_KINDS`: missing trade ids, missing book updates (or a wrong checksum), or a
+    trade too late for its candle.  `after_ns` and `before_ns` are the exchange times around the
+    hole, `missing` how many ids still are, `repaired_ns` 0 while it is open, `how` indexes `GAP_HOW`.
+    """
+
+    series: npt.NDArray[np.int32]
+    kind: npt.NDArray[np.int8]
+    first_id: Ints
+    last_id: Ints
+    seen_ns: Ints
+    after_ns: Ints
+    before_ns: Ints
+    missing: Ints
+    repaired_ns: Ints
+    how: npt.NDArray[np.int8]
+
+    DTYPES: ClassVar[dict[str, str]] = {
+        "series": "i4", "kind": "i1", "first_id": "i8", "last_id": "i8", "seen_ns": "i8", "after_ns": "i8",
+        "before_ns": "i8", "missing": "i8", "repaired_ns": "i8", "how": "i1",
+    }  # fmt: skip
