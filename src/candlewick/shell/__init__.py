@@ -1,0 +1,1 @@
+"""Everything impure: the loop, sockets, clock, threads, disk, randomness."""
