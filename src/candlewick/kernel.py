@@ -7,11 +7,11 @@
     GIVES    ("rsi",)        the output columns; a single one is named as the file
     VERSION  1               raised whenever the same input gives another output or state
     start(head, **periods)   writes the parameters into a zeroed state; gives the window's length
-    step(head, window, *row, out, at)       one row of one series into `out[at]`; compiled, no allocation
+    step(head, window, *row, out, at)       one row of one series into `out[at]`; compiled
     scan(head, window, series, *columns, out)   many rows of many series, in order; compiled
 
-**Fold** (events in, events out): state and one function, e.g. `candles/bars.py`; a batch of events in,
-rows out, any number.
+**Fold** (events in, events out): state and one function, e.g. `candles/bars.py`; a batch of events
+in, any number of rows out.
 
 A state is a value: plain NumPy arrays, indexed by series along the first axis.  Copying it is a
 checkpoint, its bytes with name, parameters and version are a snapshot.  No kernel reads a clock,
@@ -29,13 +29,15 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from candlewick.compiled import compiled
 from candlewick.errors import VersionError
 
 Array: TypeAlias = npt.NDArray[Any]
 
-# No fastmath, no parallel: outputs must be equal to the last bit however a tape is cut.
-# nogil: the shell runs a batch in a thread while its loop goes on reading sockets.
-kernel: Callable[..., Any] = njit(cache=True, nogil=True, fastmath=False, error_model="numpy")
+kernel: Callable[[Callable[..., Any]], Any] = compiled
+
+# The same, put into the body of its caller: only where a call would cost more than the work.
+inlined: Callable[..., Any] = njit(inline="always", error_model="numpy")
 
 
 def record(**fields: str) -> np.dtype[Any]:
@@ -44,7 +46,7 @@ def record(**fields: str) -> np.dtype[Any]:
 
 
 def grown(array: Array, rows: int) -> Array:
-    """`array` with at least `rows` along its first axis, new ones zero; doubles, so growth is rare."""
+    """`array` with at least `rows` along its first axis, new ones zero; it doubles, so rarely."""
     if len(array) >= rows:
         return array
     bigger = np.zeros((max(rows, 2 * len(array), 4), *array.shape[1:]), array.dtype)
@@ -96,7 +98,8 @@ def load(
     ):
         if got != want:
             raise VersionError(
-                f"{name}: snapshot is {what} {got}, this program has {want}; it will be rebuilt from the store"
+                f"{name}: snapshot is {what} {got}, this program has {want}; "
+                "it will be rebuilt from the store"
             )
     for array, data in zip(into.values(), found.data, strict=True):
         array[...] = np.frombuffer(data, array.dtype).reshape(array.shape)

@@ -36,6 +36,8 @@ class Kind(IntEnum):
     TICK = 2  # The feed's clock has reached `at_ns`; `series` is any series of that feed.
     GAP = 3  # Trades are missing after `at_ns` and before `price` (a time here, in ns).
     HEAL = 4  # The same span is whole again.
+    HOLD = 5  # History of this series follows: until RELEASE it runs on its own clock,
+    RELEASE = 6  # and from here on its venue's clock closes its bars again.
 
 
 class Coverage(IntFlag):
@@ -53,6 +55,18 @@ class Coverage(IntFlag):
             "|".join(flag.name.lower() for flag in Coverage if flag and flag in self and flag.name)
             or "complete"
         )
+
+
+def _layout(text: str) -> dict[str, str]:
+    """Column types in order: `"i4: series i8: id at_ns"`."""
+    types: dict[str, str] = {}
+    current = ""
+    for word in text.split():
+        if word.endswith(":"):
+            current = word[:-1]
+        else:
+            types[word] = current
+    return types
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,15 +151,9 @@ class Events(Columns):
     price: Ints
     size: Ints
 
-    DTYPES: ClassVar[dict[str, str]] = {
-        "series": "i4",
-        "kind": "i1",
-        "id": "i8",
-        "at_ns": "i8",
-        "seen_ns": "i8",
-        "price": "i8",
-        "size": "i8",
-    }
+    DTYPES: ClassVar[dict[str, str]] = _layout(
+        "i4: series i1: kind i8: id at_ns seen_ns price size"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,15 +168,9 @@ class Trades(Columns):
     size: Ints
     side: npt.NDArray[np.int8]
 
-    DTYPES: ClassVar[dict[str, str]] = {
-        "series": "i4",
-        "id": "i8",
-        "at_ns": "i8",
-        "seen_ns": "i8",
-        "price": "i8",
-        "size": "i8",
-        "side": "i1",
-    }
+    DTYPES: ClassVar[dict[str, str]] = _layout(
+        "i4: series i8: id at_ns seen_ns price size i1: side"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,15 +185,9 @@ class BookChanges(Columns):
     price: Ints
     size: Ints
 
-    DTYPES: ClassVar[dict[str, str]] = {
-        "series": "i4",
-        "seq": "i8",
-        "at_ns": "i8",
-        "seen_ns": "i8",
-        "side": "i1",
-        "price": "i8",
-        "size": "i8",
-    }
+    DTYPES: ClassVar[dict[str, str]] = _layout(
+        "i4: series i8: seq at_ns seen_ns i1: side i8: price size"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,11 +216,10 @@ class Candles(Columns):
     final: npt.NDArray[np.int8]
     coverage: npt.NDArray[np.uint8]
 
-    DTYPES: ClassVar[dict[str, str]] = {
-        "series": "i4", "interval_s": "i4", "open_ns": "i8", "open": "i8", "high": "i8", "low": "i8", "close": "i8",
-        "volume": "i8", "taker_buy": "i8", "quote_hi": "i8", "quote_lo": "u8", "trades": "i8", "first_id": "i8",
-        "last_id": "i8", "revision": "i4", "final": "i1", "coverage": "u1",
-    }  # fmt: skip
+    DTYPES: ClassVar[dict[str, str]] = _layout(
+        "i4: series interval_s i8: open_ns open high low close volume taker_buy quote_hi "
+        "u8: quote_lo i8: trades first_id last_id i4: revision i1: final u1: coverage"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -239,20 +234,18 @@ class Indicators(Columns):
     value: Floats
     revision: npt.NDArray[np.int32]
 
-    DTYPES: ClassVar[dict[str, str]] = {
-        "series": "i4",
-        "interval_s": "i4",
-        "open_ns": "i8",
-        "name": "i4",
-        "value": "f8",
-        "revision": "i4",
-    }
+    DTYPES: ClassVar[dict[str, str]] = _layout(
+        "i4: series interval_s i8: open_ns i4: name f8: value i4: revision"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signals(Columns):
-    """A recommendation that changed.  Key: series, id (of the trade), name; `side` 1 BUY, -1 SELL,
-    0 HOLD; `price` in units, `mean` and `band` the inputs that explain it (quote units, fraction)."""
+    """A recommendation that changed.  Key: series, id (of the trade).
+
+    `side` is 1 BUY, -1 SELL, 0 HOLD; `price` in units; `mean` (quote units) and `band` (a fraction)
+    are the inputs that explain it.
+    """
 
     series: npt.NDArray[np.int32]
     id: Ints
@@ -262,15 +255,9 @@ class Signals(Columns):
     mean: Floats
     band: Floats
 
-    DTYPES: ClassVar[dict[str, str]] = {
-        "series": "i4",
-        "id": "i8",
-        "at_ns": "i8",
-        "side": "i1",
-        "price": "i8",
-        "mean": "f8",
-        "band": "f8",
-    }
+    DTYPES: ClassVar[dict[str, str]] = _layout(
+        "i4: series i8: id at_ns i1: side i8: price f8: mean band"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -291,10 +278,9 @@ class Anomalies(Columns):
     open: Ints
     close: Ints
 
-    DTYPES: ClassVar[dict[str, str]] = {
-        "series": "i4", "interval_s": "i4", "open_ns": "i8", "kind": "i4", "severity": "i1", "value": "f8", "limit": "f8",
-        "open": "i8", "close": "i8",
-    }  # fmt: skip
+    DTYPES: ClassVar[dict[str, str]] = _layout(
+        "i4: series interval_s i8: open_ns i4: kind i1: severity f8: value limit i8: open close"
+    )
 
 
 def trades_of(events: Events) -> Trades:
@@ -324,7 +310,8 @@ class Gaps(Columns):
 
     `kind` indexes `GAP_KINDS`: missing trade ids, missing book updates (or a wrong checksum), or a
     trade too late for its candle.  `after_ns` and `before_ns` are the exchange times around the
-    hole, `missing` how many ids still are, `repaired_ns` 0 while it is open, `how` indexes `GAP_HOW`.
+    hole, `missing` how many ids still are, `repaired_ns` 0 while it is open, `how` indexes
+    `GAP_HOW`.
     """
 
     series: npt.NDArray[np.int32]
@@ -338,7 +325,7 @@ class Gaps(Columns):
     repaired_ns: Ints
     how: npt.NDArray[np.int8]
 
-    DTYPES: ClassVar[dict[str, str]] = {
-        "series": "i4", "kind": "i1", "first_id": "i8", "last_id": "i8", "seen_ns": "i8", "after_ns": "i8",
-        "before_ns": "i8", "missing": "i8", "repaired_ns": "i8", "how": "i1",
-    }  # fmt: skip
+    DTYPES: ClassVar[dict[str, str]] = _layout(
+        "i4: series i1: kind i8: first_id last_id seen_ns after_ns before_ns missing "
+        "repaired_ns i1: how"
+    )

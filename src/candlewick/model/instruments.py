@@ -16,26 +16,14 @@ from candlewick.errors import PeerError, UsageError
 from candlewick.model.money import to_text
 
 # Longest first, so that `BTCFDUSD` is not read as `BTCF/DUSD`.
-QUOTES = tuple(
-    sorted(
-        "USDT USDC FDUSD TUSD BUSD USDP DAI USDS PAX USD EUR GBP JPY AUD CAD CHF BRL TRY RUB UAH NGN "
-        "ZAR IDRT BIDR VAI PLN RON ARS MXN COP CZK BKRW BVND BTC ETH BNB XRP TRX DOGE DOT SOL".split(),
-        key=len,
-        reverse=True,
-    )
-)
+_QUOTE_WORDS = """
+    USDT USDC FDUSD TUSD BUSD USDP DAI USDS PAX USD EUR GBP JPY AUD CAD CHF BRL TRY RUB UAH NGN ZAR
+    IDRT BIDR VAI PLN RON ARS MXN COP CZK BKRW BVND BTC ETH BNB XRP TRX DOGE DOT SOL
+"""
+QUOTES = tuple(sorted(_QUOTE_WORDS.split(), key=len, reverse=True))
 # Kraken's own names for common assets, and what everybody else calls them.
-_ASSET_ALIASES = {
-    "XBT": "BTC",
-    "XDG": "DOGE",
-    "XXBT": "BTC",
-    "XXDG": "DOGE",
-    "ZUSD": "USD",
-    "ZEUR": "EUR",
-    "ZGBP": "GBP",
-    "ZJPY": "JPY",
-    "ZCAD": "CAD",
-    "ZAUD": "AUD",
+_ASSET_ALIASES = {"XBT": "BTC", "XXBT": "BTC", "XDG": "DOGE", "XXDG": "DOGE"} | {
+    f"Z{fiat}": fiat for fiat in ("USD", "EUR", "GBP", "JPY", "CAD", "AUD")
 }
 _ASSET = re.compile(r"[A-Z0-9]{1,15}\Z", re.ASCII)
 _QUOTE_DEFAULT = "USDT"
@@ -165,7 +153,7 @@ class Instruments:
         base, slash, quote = native.partition("/")
         if not slash:
             base, quote = _split(native)
-        if not (_ASSET.match(base.upper()) and quote in QUOTES + ("XBT",)):
+        if not (_ASSET.match(base.upper()) and quote in (*QUOTES, "XBT")):
             raise PeerError(
                 "unknown_symbol", f"{venue} symbol {native[:40]!r} is not BASE and a known QUOTE"
             )
@@ -197,8 +185,9 @@ def _refreshed(known: Instrument, told: Instrument) -> Instrument:
     size_shift = known.size_decimals - told.size_decimals
     if price_shift < 0 or size_shift < 0:
         raise UsageError(
-            f"{known.venue} {known.symbol}: the exchange now quotes {told.price_decimals}/{told.size_decimals} "
-            f"decimals, stored rows have {known.price_decimals}/{known.size_decimals}; start a new data directory"
+            f"{known.venue} {known.symbol}: the exchange now quotes {told.price_decimals}/"
+            f"{told.size_decimals} decimals, stored rows have {known.price_decimals}/"
+            f"{known.size_decimals}; start a new data directory"
         )
     return replace(
         known, native=told.native, tick=told.tick * 10**price_shift, lot=told.lot * 10**size_shift
