@@ -53,7 +53,7 @@ def test_a_flag_beats_the_environment_which_beats_the_file_which_beats_the_defau
     assert origins["api.port"] == "flag --port"
     assert origins["api.host"] == "CANDLEWICK__API__HOST"
     assert origins["api.origins"] == origins["quote"] == str(toml)
-    assert origins["api.trusted_proxy"] == "default"
+    assert origins["log.level"] == "default"
 
 
 def test_the_file_in_the_working_directory_is_found(
@@ -176,12 +176,20 @@ def test_a_value_out_of_its_range_is_refused(name: str, text: str) -> None:
     assert refused(**{name: text}).startswith("config: ")
 
 
-def test_production_does_not_open_itself_to_every_address_unasked() -> None:
+def test_production_does_not_open_itself_to_every_address() -> None:
     closed = {"CANDLEWICK_ENV": "production", "CANDLEWICK__API__HOST": "0.0.0.0"}
-    assert "trusted_proxy" in refused(**closed)
-    assert load(**closed, CANDLEWICK__API__TRUSTED_PROXY="yes").api.host == "0.0.0.0"
+    assert "set api.host = '127.0.0.1'" in refused(**closed)
     assert load(CANDLEWICK__API__HOST="0.0.0.0").env == "development"
+    assert load(CANDLEWICK_ENV="production").api.host == "127.0.0.1"
     assert "origins" in refused(CANDLEWICK_ENV="production", CANDLEWICK__API__ORIGINS="*")
+
+
+def test_the_rooms_know_every_setting_of_the_anomalies_with_the_same_default() -> None:
+    from candlewick.anomalies.watch import DEFAULTS
+
+    ours = load().anomalies.model_dump()
+    assert ours == {key: value for key, value in DEFAULTS.items() if key in ours}
+    assert set(DEFAULTS) - set(ours) == {"interval_s", "lateness_s"}
 
 
 def test_settings_cannot_be_changed_after_loading() -> None:

@@ -128,17 +128,29 @@ class SignalSettings(Section):
 
 
 class AnomalySettings(Section):
-    """Moves of a one-minute candle, in per cent of its open, and the volatility-scaled rule."""
+    """The fixed rule: a one-minute candle's move in per cent of its open.  The scaled rule: its
+    move in standard deviations, but at least `volatility_move_min_pct`."""
 
     low_pct: Share = 5.0
     medium_pct: Share = 7.0
     high_pct: Share = 10.0
+    volatility_low: Share = 8.0
+    volatility_medium: Share = 12.0
+    volatility_high: Share = 20.0
+    volatility_half_life_bars: float = Field(default=120.0, ge=1, le=100_000)
+    volatility_warmup_bars: int = Field(default=60, ge=1, le=100_000)
+    volatility_trades_min: int = Field(default=5, ge=1, le=1_000_000)
+    volatility_move_min_pct: float = Field(default=0.75, ge=0, le=100)
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if not self.low_pct < self.medium_pct < self.high_pct:
-            found = (self.low_pct, self.medium_pct, self.high_pct)
-            raise ValueError(f"expected low_pct < medium_pct < high_pct, found {found}")
+        for low, medium, high in (
+            ("low_pct", "medium_pct", "high_pct"),
+            ("volatility_low", "volatility_medium", "volatility_high"),
+        ):
+            found = (getattr(self, low), getattr(self, medium), getattr(self, high))
+            if not found[0] < found[1] < found[2]:
+                raise ValueError(f"expected {low} < {medium} < {high}, found {found}")
         return self
 
 
@@ -186,12 +198,11 @@ class TapeSettings(Section):
 
 
 class ApiSettings(Section):
-    """HTTP and WebSocket.  `trusted_proxy`: something in front of it ends TLS and filters."""
+    """HTTP and WebSocket; `origins`: other sites whose pages may read."""
 
     host: str = Field(default="127.0.0.1", min_length=1, max_length=255)
     port: Port = 8080
     origins: tuple[str, ...] = ()
-    trusted_proxy: bool = False
 
 
 class LogSettings(Section):
@@ -262,15 +273,14 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _closed_in_production(self) -> Self:
-        if self.env == "production" and not self.api.trusted_proxy:
-            if self.api.host in _EVERY_ADDRESS:
-                raise ValueError(
-                    f"api.host is {self.api.host!r} in production, which serves without TLS to "
-                    "everybody; set api.host = '127.0.0.1', or api.trusted_proxy = true if a proxy "
-                    "in front of it ends TLS"
-                )
-            if "*" in self.api.origins:
-                raise ValueError("api.origins has '*' in production; name the pages that may read")
+        if self.env == "production" and self.api.host in _EVERY_ADDRESS:
+            raise ValueError(
+                f"api.host is {self.api.host!r} in production, and there are no accounts yet: "
+                "everybody could read; set api.host = '127.0.0.1' and put a proxy with its own "
+                "login in front of it"
+            )
+        if self.env == "production" and "*" in self.api.origins:
+            raise ValueError("api.origins has '*' in production; name the pages that may read")
         return self
 
     @model_validator(mode="after")
