@@ -130,6 +130,9 @@ def take_trade(
     at_ns: int, price: int, size: int, side: int, out: Any, rows: int,
 ) -> tuple[int, int]:  # fmt: skip
     """A trade outside the current window.  Gives the rows and the verdict: 1 is too late."""
+    if state.pending_ns == NEVER:
+        start(state, ladder, rules, at_ns)
+        clock.due_ns = NEVER  # The void bars are made by the next event's sweep.
     base = ladder[0]
     open_ns = floor_ns(base, at_ns)
     bar = bars[series, slot_of(base, open_ns)]
@@ -166,11 +169,9 @@ def advance(
     state = states[series]
     clock = clocks[state.venue]
     if kind <= _TRADE_MAX:
-        if state.pending_ns == NEVER:
-            if state.own == 0 and at_ns < clock.now_ns - rules[0].lateness_ns:
-                state.own, state.own_ns = 1, at_ns
-            start(state, ladder, rules, at_ns)
-            clock.due_ns = NEVER
+        unborn = state.pending_ns == NEVER and state.own == 0
+        if unborn and at_ns < clock.now_ns - rules[0].lateness_ns:
+            state.own, state.own_ns = 1, at_ns
         if state.own != 0:
             state.own_ns = max(state.own_ns, at_ns)
             state.own_seen_ns = clock.now_ns
