@@ -1,4 +1,4 @@
-"""A small seeded market as outcomes, folded by plain Python: what a pipeline would hand the store."""
+"""A small seeded market as outcomes, folded by plain Python: what a pipeline would hand over."""
 
 from __future__ import annotations
 
@@ -61,10 +61,8 @@ class Market:
     def outcome(self, rows: int) -> Outcome:
         """The next `rows` trades of each series, and everything that follows from them."""
         self.batch += 1
-        trades, gaps = [], []
-        for series in (0, 1):
-            for _ in range(rows):
-                trades.append(self._trade(series, gaps))
+        gaps: list[tuple[int, ...]] = []
+        trades = [self._trade(series, gaps) for series in (0, 1) for _ in range(rows)]
         candles = self._closed()
         return Outcome(
             trades=Trades.from_rows(trades),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby, islice
 from pathlib import Path
@@ -34,10 +34,11 @@ _CANDLE = (
 
 
 class IndicatorRow(NamedTuple):
-    """The values of one bar by name; None while warming up."""
+    """The values of one bar by name, None while warming up, and each value's revision."""
 
     open_ns: int
     values: dict[str, float | None]
+    revisions: dict[str, int]
 
 
 class AnomalyRow(NamedTuple):
@@ -198,23 +199,17 @@ class Reader:
         after: int | None = None,
     ) -> list[IndicatorRow]:
         """Values by bar, at most `limit` bars; all names unless told."""
-        known = dict(self._rows("SELECT id, name FROM indicator_names"))
-        wanted = {id_ for id_, name in known.items() if not names or name in names}
+        known = self._rows("SELECT id, name FROM indicator_names")
+        wanted = {id_: name for id_, name in known if not names or name in names}
         low, high = _span(start_ns, end_ns, after, descending)
         with self._cursor(
-            "SELECT open_ns, name, value FROM indicators "  # noqa: S608 constants
+            "SELECT open_ns, name, value, revision FROM indicators "  # noqa: S608 constants
             "WHERE series = ? AND interval_s = ? AND open_ns >= ? AND open_ns < ? "
             f"ORDER BY open_ns {_order(descending)}, name {_order(descending)}",
             series, interval_s, low, high,
         ) as cursor:  # fmt: skip
             bars = islice(groupby(cursor, key=lambda row: row[0]), limit)
-            return [
-                IndicatorRow(
-                    open_ns,
-                    {known[name]: value for _, name, value in sorted(rows) if name in wanted},
-                )
-                for open_ns, rows in bars
-            ]
+            return [_indicator(open_ns, rows, wanted) for open_ns, rows in bars]
 
     def signals(self, series: int, limit: int = 100, before_ns: int | None = None) -> Signals:
         """The newest changes of the recommendation, newest first; NaN where it had no mean."""
@@ -271,6 +266,11 @@ class Reader:
         )
         return [QuarantineRow(*row) for row in rows]
 
+    def count_trades(self, series: int, first_id: int, last_id: int) -> int:
+        """How many trades of an inclusive range of ids are stored."""
+        sql = "SELECT count(*) FROM trades WHERE series = ? AND id BETWEEN ? AND ?"
+        return int(self._rows(sql, series, first_id, last_id)[0][0])
+
     def counters(self) -> dict[str, int]:
         """Work done on this data directory, summed over its runs."""
         return dict(self._rows("SELECT name, value FROM counters ORDER BY name"))
@@ -281,6 +281,19 @@ class Reader:
             table: self._rows(f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608 constants
             for table in _TABLES
         }
+
+    def query(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
+        """Any reading statement; the connection cannot write."""
+        return self._rows(sql, *arguments)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Every call inside the block sees the same moment, whatever a writer does meanwhile."""
+        self._rows("BEGIN")
+        try:
+            yield
+        finally:
+            self._rows("COMMIT")
 
     @contextmanager
     def _cursor(self, sql: str, *arguments: Any) -> Iterator[sqlite3.Cursor]:
@@ -315,6 +328,18 @@ def _span(
 
 def _order(descending: bool) -> str:
     return "DESC" if descending else "ASC"
+
+
+def _indicator(
+    open_ns: int, rows: Iterable[tuple[Any, ...]], wanted: Mapping[int, str]
+) -> IndicatorRow:
+    """One bar's rows, in the order of the store's names whichever way they were read."""
+    kept = sorted((name, value, revision) for _, name, value, revision in rows if name in wanted)
+    return IndicatorRow(
+        open_ns,
+        {wanted[name]: value for name, value, _ in kept},
+        {wanted[name]: revision for name, _, revision in kept},
+    )
 
 
 def _candles(rows: list[tuple[Any, ...]]) -> Candles:
