@@ -74,7 +74,7 @@ class Market:
         self._grids = [self._grid(place) for place in range(len(self.symbols))]
         busiest = max(self._a_day) // 1_440
         self._counts = lru_cache(maxsize=4 * len(self.symbols))(self._make_counts)
-        self._block = lru_cache(maxsize=256 if busiest < 5_000 else 48)(self._make_block)
+        self._block = lru_cache(maxsize=256 if busiest < 5_000 else 96)(self._make_block)
         self._touch = lru_cache(maxsize=256)(self._make_touch)
         self._minute_bar = lru_cache(maxsize=16_384)(self._make_minute_bar)
         self._book = lru_cache(maxsize=256)(self._make_book)
