@@ -1,0 +1,240 @@
+"""An order book by price, and whether it may be believed.
+
+takes   snapshots and changes as int64 columns, bids first, with their update ids or a checksum
+gives   best prices and levels while it is valid; nothing while it is building or invalid
+never   guesses: one missing update, one wrong checksum or crossed prices, and there is no price
+
+Binance's rule: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
+("How to manage a local order book correctly").
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+from typing import NamedTuple
+
+import numpy as np
+
+from candlewick.feeds import levels
+from candlewick.kernel import grown
+from candlewick.model.columns import Ints
+from candlewick.model.outcome import Quote
+
+LEVELS_MAX = 20_000  # A side; beyond it the levels farthest from the best are forgotten.
+WAITING_MAX = 1_000  # Changes kept while a snapshot is fetched (100 s); then dropped, ask again.
+RESTART_IDS = 1_000_000_000  # Ids that fall back by so much are a new sequence, not an old message.
+_LEVELS_FIRST = 256
+
+
+class Standing(Enum):
+    """Whether a book may be read."""
+
+    BUILDING = "building"
+    VALID = "valid"
+    INVALID = "invalid"
+
+
+class Change(NamedTuple):
+    """Absolute sizes at prices, bids first; `first_id` and `last_id` are the venue's update ids."""
+
+    first_id: int
+    last_id: int
+    at_ns: int
+    prices: Ints
+    sizes: Ints
+    bids: int
+
+
+class Hole(NamedTuple):
+    """Updates `first_id` to `last_id` never came; what lies on both sides of them in time."""
+
+    first_id: int
+    last_id: int
+    after_ns: int
+    before_ns: int
+
+
+class BookState:
+    """Levels of one instrument, market by price, and their standing.
+
+    `depth` is how many levels a side the venue promises (0: all of them).
+    """
+
+    __slots__ = (
+        "_counts",
+        "_cuts",
+        "_keys",
+        "_sizes",
+        "at_ns",
+        "depth",
+        "reason",
+        "series",
+        "state",
+    )
+
+    def __init__(self, series: int, depth: int = 0) -> None:
+        self.series = series
+        self.depth = depth
+        self.state = Standing.BUILDING
+        self.reason = "no snapshot yet"
+        self.at_ns = 0
+        self._keys: Ints = np.zeros((2, _LEVELS_FIRST), np.int64)
+        self._sizes: Ints = np.zeros((2, _LEVELS_FIRST), np.int64)
+        self._counts: Ints = np.zeros(2, np.int64)
+        self._cuts: Ints = np.zeros(3, np.int64)
+
+    @property
+    def valid(self) -> bool:
+        return self.state is Standing.VALID
+
+    def best(self) -> Quote | None:
+        """Best bid and ask, or nothing: not valid, or a side is empty."""
+        bids, asks = self._counts.tolist()
+        if self.state is not Standing.VALID or not bids or not asks:
+            return None
+        return Quote(
+            self.series,
+            int(self._keys[0, bids - 1]),
+            int(self._sizes[0, bids - 1]),
+            -int(self._keys[1, asks - 1]),
+            int(self._sizes[1, asks - 1]),
+            self.at_ns,
+        )
+
+    def levels(self, depth: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Bids from high to low and asks from low to high; empty unless valid."""
+        if self.state is not Standing.VALID:
+            return [], []
+        return self.side(0, depth), self.side(1, depth)
+
+    def side(self, side: int, depth: int) -> list[tuple[int, int]]:
+        """The best levels of a side (0 bids, 1 asks) whatever the standing: for the checksum that
+        decides about it."""
+        count = int(self._counts[side])
+        rows = slice(max(count - depth, 0), count)
+        keys, sizes = self._keys[side, rows].tolist(), self._sizes[side, rows].tolist()
+        sign = -1 if side else 1
+        return [
+            (sign * key, size) for key, size in zip(reversed(keys), reversed(sizes), strict=True)
+        ]
+
+    def replace(self, change: Change) -> None:
+        """A snapshot: everything before it is forgotten."""
+        self._counts[:] = 0
+        self.state, self.reason = Standing.VALID, ""
+        self.change(_worst_first(change))
+
+    def change(self, change: Change) -> bool:
+        """Apply a message to a valid book; false where prices cross, it is invalid then."""
+        total = len(change.prices)
+        room = int(self._counts.max()) + total
+        if room > self._keys.shape[1]:
+            self._keys = np.ascontiguousarray(grown(self._keys.T, room).T)
+            self._sizes = np.ascontiguousarray(grown(self._sizes.T, room).T)
+        self._cuts[0] = change.bids
+        self._cuts[1] = total
+        self._cuts[2] = self.depth or LEVELS_MAX
+        self.at_ns = change.at_ns
+        crossed = levels.change(
+            self._keys, self._sizes, self._counts, change.prices, change.sizes, self._cuts
+        )
+        if crossed:
+            self.invalidate("crossed")
+        return not crossed
+
+    def invalidate(self, reason: str) -> None:
+        """No price from here on, until a snapshot."""
+        self.state, self.reason = Standing.INVALID, reason
+
+    def rebuild(self, reason: str) -> None:
+        """A snapshot is on its way."""
+        self.state, self.reason = Standing.BUILDING, reason
+        self._counts[:] = 0
+
+
+def _worst_first(change: Change) -> Change:
+    """Venues list the best level first; the other way round every insertion is at the end."""
+    bids = change.bids
+    prices = np.concatenate([change.prices[:bids][::-1], change.prices[bids:][::-1]])
+    sizes = np.concatenate([change.sizes[:bids][::-1], change.sizes[bids:][::-1]])
+    return change._replace(prices=prices, sizes=sizes)
+
+
+class SequencedBook:
+    """A book whose changes carry consecutive update ids, joined to a snapshot taken elsewhere.
+
+    Changes wait (at most `WAITING_MAX`, then all go and it is asked again) until a snapshot falls
+    among them.
+    Holes in the run of ids are told whether the book is valid or not.
+    """
+
+    __slots__ = ("_stream_id", "_stream_ns", "_waiting", "asked", "book", "last_id")
+
+    def __init__(self, series: int) -> None:
+        self.book = BookState(series)
+        self.last_id = -1  # The last update that is in the book.
+        self.asked = False  # A snapshot was asked for and has not come.
+        self._stream_id = -1  # The last update that came.
+        self._stream_ns = 0
+        self._waiting: deque[Change] = deque(maxlen=WAITING_MAX)
+
+    def snapshot(self, change: Change) -> None:
+        """Join a snapshot (`last_id` is its update id) to what waits.
+
+        One that is older than the valid book changes nothing; one too old to be joined leaves the
+        book building, and another must be asked for.
+        """
+        if self.book.valid and change.last_id <= self.last_id:
+            return
+        waiting = [w for w in self._waiting if w.last_id > change.last_id]
+        self.asked = False
+        if waiting and waiting[0].first_id > change.last_id + 1:
+            self.book.rebuild(f"snapshot {change.last_id} is older than what followed")
+            return
+        self.book.replace(change)
+        self.last_id = change.last_id
+        self._waiting.clear()
+        for later in waiting:
+            self._apply(later)
+
+    def change(self, change: Change) -> Hole | None:
+        """Apply or keep a change; gives the hole before it, where there is one.
+
+        A change that was already contained is dropped; one that overlaps is applied, because
+        sizes are absolute.
+        """
+        if not self.book.valid:
+            after_id = self._stream_id if self._stream_id >= 0 else change.first_id - 1
+        else:
+            after_id = max(self._stream_id, self.last_id)
+        hole = None
+        if change.last_id + RESTART_IDS < after_id:
+            hole = Hole(change.first_id, change.last_id, self._stream_ns, change.at_ns)
+            self._restart("update ids began anew")
+        elif change.last_id <= after_id:
+            return None
+        elif change.first_id > after_id + 1:
+            hole = Hole(after_id + 1, change.first_id - 1, self._stream_ns, change.at_ns)
+            self._restart(f"updates {hole.first_id} to {hole.last_id} are missing")
+        self._stream_id, self._stream_ns = change.last_id, change.at_ns
+        return self._apply(change) or hole
+
+    def _apply(self, change: Change) -> Hole | None:
+        if self.book.valid:
+            self.last_id = change.last_id
+            if self.book.change(change):
+                return None
+            hole = Hole(change.first_id, change.last_id, change.at_ns, change.at_ns)
+            self.asked = False
+            return hole
+        if len(self._waiting) == WAITING_MAX:
+            self._waiting.clear()
+            self.asked = False
+        self._waiting.append(change)
+        return None
+
+    def _restart(self, reason: str) -> None:
+        self.book.invalidate(reason)
+        self._waiting.clear()
+        self.asked = False

@@ -1,0 +1,74 @@
+"""All sequenced books of a venue: their holes in the ledger, and the snapshots they ask for.
+
+takes   changes and snapshots of instruments, and the batch that collects what follows from them
+gives   ledger rows (open, then repaired by the next snapshot), wants, the series whose book moved
+never   lets one symbol's hole touch another's book
+"""
+
+from __future__ import annotations
+
+from candlewick.errors import PeerError
+from candlewick.feeds.batch import Batch, GapRow
+from candlewick.feeds.book import Change, SequencedBook
+from candlewick.model.instruments import Instrument
+
+_HOLES_MAX = 64  # Of a book, that its next snapshot repairs; older ones stay open in the ledger.
+
+
+class Books:
+    """Sequenced books by series."""
+
+    __slots__ = ("_books", "_holes", "_instruments")
+
+    def __init__(self) -> None:
+        self._books: dict[int, SequencedBook] = {}
+        self._holes: dict[int, list[GapRow]] = {}
+        self._instruments: dict[int, Instrument] = {}
+
+    def get(self, series: int) -> SequencedBook | None:
+        return self._books.get(series)
+
+    def change(self, instrument: Instrument, change: Change, seen_ns: int, batch: Batch) -> None:
+        """Apply one diff; a hole before it goes to the ledger."""
+        series = instrument.series
+        book = self._of(instrument)
+        hole = book.change(change)
+        if hole is not None:
+            row = batch.book_hole(series, *hole, seen_ns or change.at_ns)
+            self._holes[series] = [*self._holes.get(series, [])[1 - _HOLES_MAX :], row]
+        self._after(book, instrument, batch)
+
+    def snapshot(self, instrument: Instrument, change: Change, batch: Batch) -> None:
+        """Join a snapshot; if the book is whole after it, so are its holes."""
+        book = self._of(instrument)
+        book.snapshot(change)
+        if book.book.valid and self._holes.get(instrument.series):
+            batch.book_whole(self._holes[instrument.series], change.at_ns)
+        self._after(book, instrument, batch)
+
+    def only_building(self) -> Instrument:
+        """The one instrument that waits for a snapshot.
+
+        Raises:
+            PeerError: `no_symbol`, none or several do.
+        """
+        waiting = [series for series, book in self._books.items() if not book.book.valid]
+        if len(waiting) != 1:
+            raise PeerError(
+                "no_symbol", f"a snapshot without a symbol while {len(waiting)} books wait for one"
+            )
+        return self._instruments[waiting[0]]
+
+    def _of(self, instrument: Instrument) -> SequencedBook:
+        book = self._books.get(instrument.series)
+        if book is None:
+            book = self._books[instrument.series] = SequencedBook(instrument.series)
+            self._instruments[instrument.series] = instrument
+        return book
+
+    def _after(self, book: SequencedBook, instrument: Instrument, batch: Batch) -> None:
+        if book.book.valid:
+            batch.moved.add(instrument.series)
+        elif not book.asked:
+            book.asked = True
+            batch.want("depth", instrument)

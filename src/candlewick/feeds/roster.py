@@ -1,0 +1,90 @@
+"""Which instruments a venue has, as its frames tell.
+
+takes   native symbols as they come, and listings (exchangeInfo, instrument snapshots)
+gives   the instrument, with its series, declared with the listed decimals, tick and lot if known
+never   gives a series to a market only because it was listed: a listing names thousands, and every
+        series costs state everywhere.  It is declared when its first frame comes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from candlewick.errors import PeerError, UsageError
+from candlewick.model.instruments import Instrument, Instruments
+
+SYMBOLS_MAX = 4_096  # Admitted on sight in one run; a flood of invented symbols ends here.
+
+
+class Roster:
+    """The instruments of one venue."""
+
+    __slots__ = ("_instruments", "_known", "_listed", "_venue", "_widest")
+
+    def __init__(self, venue: str, instruments: Instruments, widest: tuple[int, int]) -> None:
+        self._venue = venue
+        self._instruments = instruments
+        self._widest = widest
+        self._known: dict[str, Instrument] = {}
+        self._listed: dict[str, Instrument] = {}
+
+    def find(self, native: str) -> Instrument | None:
+        """The instrument, if it was admitted before."""
+        return self._known.get(native)
+
+    def admit(self, native: str) -> Instrument:
+        """The instrument behind a native symbol.
+
+        Raises:
+            PeerError: `unknown_symbol`, `too_many_symbols`, or a listing that cannot be kept.
+        """
+        known = self._known.get(native)
+        if known is not None:
+            return known
+        if len(self._known) >= SYMBOLS_MAX:
+            raise PeerError("too_many_symbols", f"{native[:40]!r} comes after {SYMBOLS_MAX} others")
+        listed = self._listed.get(native)
+        decimals = (listed.price_decimals, listed.size_decimals) if listed else self._widest
+        found = self._instruments.native(self._venue, native, decimals)
+        if listed is not None:
+            found = self._declare(listed)
+        self._known[native] = found
+        return found
+
+    def latest(self, instrument: Instrument) -> Instrument:
+        """The same with its present tick and lot."""
+        return self._instruments[instrument.series]
+
+    def listing(self, told: Iterable[Instrument]) -> None:
+        """Take over what the venue lists; admitted markets get the new tick and lot.
+
+        Raises:
+            PeerError: `too_fine`, an admitted market now has more decimals than stored rows.
+        """
+        for instrument in told:
+            self._listed[instrument.native] = instrument
+            if instrument.native in self._known:
+                self._known[instrument.native] = self._declare(instrument)
+
+    def _declare(self, instrument: Instrument) -> Instrument:
+        try:
+            return self._instruments.declare(instrument)
+        except UsageError as error:
+            raise PeerError("too_fine", str(error)) from error
+
+
+def step(text: str) -> tuple[int, int]:
+    """A tick or lot as text to (decimals, units): `"0.05000000"` is (2, 5).
+
+    Raises:
+        PeerError: `bad_step`.
+
+    >>> step("0.05000000"), step("1.00"), step("10")
+    ((2, 5), (0, 1), (0, 10))
+    """
+    whole, _, fraction = text.partition(".")
+    fraction = fraction.rstrip("0")
+    digits = whole + fraction
+    if not (digits.isdigit() and digits.isascii() and len(digits) <= 18) or int(digits) == 0:
+        raise PeerError("bad_step", f"step {text[:40]!r} is not a decimal number above zero")
+    return len(fraction), int(digits)
