@@ -34,6 +34,10 @@ class StoreError(UsageError):
     """The file, its disk or a neighbour stopped us: names the file, the cause and the remedy."""
 
 
+class DamagedError(StoreError):
+    """The file itself is no longer what SQLite wrote."""
+
+
 def file_of(data_dir: Path) -> Path:
     """Where a data directory keeps its rows."""
     return data_dir / FILE_NAME
@@ -46,8 +50,9 @@ def is_environment(error: sqlite3.Error) -> bool:
 
 def explained(path: Path, doing: str, error: sqlite3.Error) -> StoreError:
     """The stop that a user can act on."""
-    advice = _ADVICE[error.sqlite_errorcode & 0xFF]
-    return StoreError(f"{path}: {doing} failed ({error}, {error.sqlite_errorname}): {advice}")
+    code = error.sqlite_errorcode & 0xFF
+    kind = DamagedError if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) else StoreError
+    return kind(f"{path}: {doing} failed ({error}, {error.sqlite_errorname}): {_ADVICE[code]}")
 
 
 def connect(data_dir: Path) -> sqlite3.Connection:

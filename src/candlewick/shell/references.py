@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from candlewick.model.time import interval_text, to_rfc3339
+from candlewick.shell.database import DamagedError
 from candlewick.shell.reader import Reader
 
 _WITH_SERIES = ("trades", "candles", "indicators", "signals", "anomalies", "gaps")
@@ -80,5 +81,8 @@ CHECKS = {
 
 def file_faults(reader: Reader, faults_max: int = 5) -> list[str]:
     """What SQLite itself finds wrong with the file; nothing if it is whole."""
-    rows = [row[0] for row in reader.query(f"PRAGMA integrity_check({faults_max})")]
+    try:
+        rows = [row[0] for row in reader.query(f"PRAGMA integrity_check({faults_max})")]
+    except DamagedError as error:  # Some damage ends the check itself.
+        return [str(error)]
     return [] if rows == ["ok"] else rows

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from candlewick import __version__
 from candlewick.errors import UsageError
 from candlewick.model.columns import Candles, Columns
 from candlewick.model.instruments import Instrument
@@ -202,6 +203,7 @@ class Store:
                     self._link.execute("ROLLBACK")
 
     def _begin_run(self, indicator_names: Sequence[str], anomaly_kinds: Sequence[str]) -> None:
+        self._link.execute("INSERT OR IGNORE INTO meta VALUES ('made_by', ?)", (__version__,))
         self._link.executemany(
             "INSERT OR IGNORE INTO indicator_names (name) VALUES (?)",
             [(name,) for name in indicator_names],

@@ -77,26 +77,32 @@ def verify(data_dir: Path, progress: Progress | None = None) -> list[Finding]:
         VersionError: a store of another schema.
     """
     report = {name: Finding(name, claim) for name, claim in _CLAIMS.items()}
-    with Reader(data_dir) as reader, reader.snapshot():
-        whole = report["file"]
+    with Reader(data_dir) as reader:
         faults = file_faults(reader)
+        whole = report["file"]
         whole.checked = 1
         whole.wrong(len(faults), faults)
         if faults:
             return [whole]
-        total, done = reader.counts()["trades"], 0
-        for instrument in reader.instruments():
-            series = _Series(reader, instrument, report)
-            for chunk in series.chunks():
-                done += len(chunk)
-                if progress is not None:
-                    progress(done, total)
-            series.judge()
-        for name, check in REFERENCES.items():
-            finding = report[name]
-            finding.checked, count, examples = check.run(reader, _EXAMPLES_MAX)
-            finding.wrong(count, examples)
+        with reader.snapshot():
+            _check_rows(reader, report, progress)
     return list(report.values())
+
+
+def _check_rows(reader: Reader, report: dict[str, Finding], progress: Progress | None) -> None:
+    """Everything that needs a whole file."""
+    total, done = reader.counts()["trades"], 0
+    for instrument in reader.instruments():
+        series = _Series(reader, instrument, report)
+        for chunk in series.chunks():
+            done += len(chunk)
+            if progress is not None:
+                progress(done, total)
+        series.judge()
+    for name, check in REFERENCES.items():
+        finding = report[name]
+        finding.checked, count, examples = check.run(reader, _EXAMPLES_MAX)
+        finding.wrong(count, examples)
 
 
 class _Series:

@@ -108,7 +108,7 @@ CREATE INDEX gaps_by_time ON gaps (seen_ns);
 
 -- What a venue should not have sent, as it came; an equal message of the same instant is one row.
 CREATE TABLE quarantine (
-    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    id        INTEGER PRIMARY KEY, -- rises with every row: the oldest go first
     venue     TEXT    NOT NULL,
     seen_ns   INTEGER NOT NULL,
     reason    TEXT    NOT NULL,
