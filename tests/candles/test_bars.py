@@ -100,7 +100,7 @@ def test_restart_from_any_checkpoint_ends_equal() -> None:
 
 
 def test_series_do_not_leak_into_each_other() -> None:
-    """Another series on another venue changes nothing; on the same venue it only moves the clock."""
+    """Series of another venue, in the same batches, change nothing."""
     events = worlds.stream(8, 2000)
     alone = events.take(events.series == 0)
     registry = worlds.instruments(1)
@@ -286,7 +286,7 @@ def test_quote_volume_is_exact_past_64_bits() -> None:
 def test_a_volume_that_does_not_fit_stops_with_a_reason() -> None:
     bars = fresh(1)
     events = [(0, 1, i, worlds.START_NS + i, 0, 10, 2**62) for i in range(1, 4)]
-    with pytest.raises(UsageError, match="A0/USDT.*does not fit"):
+    with pytest.raises(UsageError, match=r"A0/USDT.*does not fit"):
         bars.scan(Events.from_rows([*events, mark(Kind.TICK, 0, 100.0)]))
 
 

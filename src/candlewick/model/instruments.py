@@ -106,8 +106,8 @@ class Instruments:
     """
 
     _by_series: list[Instrument] = field(default_factory=list)
-    _by_native: dict[tuple[str, str], Instrument] = field(default_factory=dict)
-    _by_symbol: dict[tuple[str, str], Instrument] = field(default_factory=dict)
+    _by_native: dict[tuple[str, str], int] = field(default_factory=dict)
+    _by_symbol: dict[tuple[str, str], int] = field(default_factory=dict)
     _closed: set[str] = field(default_factory=set)
 
     def __len__(self) -> int:
@@ -125,35 +125,38 @@ class Instruments:
 
     def declare(self, instrument: Instrument) -> Instrument:
         """Admit an instrument, or update the tick and lot of a known one; gives it its series."""
-        known = self._by_symbol.get((instrument.venue, instrument.symbol))
-        if known is None:
+        series = self._by_symbol.get((instrument.venue, instrument.symbol))
+        if series is None:
             admitted = replace(instrument, series=len(self._by_series))
             self._by_series.append(admitted)
         else:
-            admitted = _refreshed(known, instrument)
-            self._by_series[known.series] = admitted
-        self._by_symbol[admitted.venue, admitted.symbol] = admitted
-        self._by_native[admitted.venue, admitted.native] = admitted
+            admitted = _refreshed(self._by_series[series], instrument)
+            self._by_series[series] = admitted
+        self._by_symbol[admitted.venue, admitted.symbol] = admitted.series
+        self._by_native[admitted.venue, admitted.native] = admitted.series
         return admitted
 
-    def native(self, venue: str, native: str, widest: tuple[int, int]) -> Instrument:
+    def native(
+        self, venue: str, native: str, widest: tuple[int, int], *, admit: bool = True
+    ) -> Instrument:
         """The instrument behind an exchange's own symbol.
 
         Args:
             widest: price and size decimals for a symbol admitted on sight.
+            admit: False finds only what is known already.
 
         Raises:
             PeerError: `unknown_symbol`.
         """
         known = self._by_native.get((venue, native))
         if known is not None:
-            return known
-        if venue in self._closed:
+            return self._by_series[known]
+        if venue in self._closed or not admit:
             raise PeerError("unknown_symbol", f"{venue} symbol {native[:40]!r} was not subscribed")
         base, slash, quote = native.partition("/")
         if not slash:
             base, quote = _split(native)
-        if not (_ASSET.match(base.upper()) and quote in (*QUOTES, "XBT")):
+        if not (base.isascii() and _ASSET.match(base.upper()) and quote in (*QUOTES, "XBT")):
             raise PeerError(
                 "unknown_symbol", f"{venue} symbol {native[:40]!r} is not BASE and a known QUOTE"
             )
@@ -163,7 +166,7 @@ class Instruments:
             other is not None
         ):  # Another spelling of a known market (XBTUSDT in REST, BTC/USDT in v2).
             self._by_native[venue, native] = other
-            return other
+            return self._by_series[other]
         return self.declare(Instrument(venue, symbol, native, *widest))
 
     def find(self, text: str, venue: str | None = None) -> list[Instrument]:

@@ -45,7 +45,10 @@ class Quote(NamedTuple):
 
 @dataclass(slots=True)
 class Outcome:
-    """Everything that one batch yields."""
+    """Everything that one batch yields.
+
+    `ticks`: by series that traded, the standing recommendation (side, price, mean, warm).
+    """
 
     trades: Trades = field(default_factory=Trades.empty)
     candles: Candles = field(default_factory=Candles.empty)
@@ -55,6 +58,7 @@ class Outcome:
     gaps: Gaps = field(default_factory=Gaps.empty)
     quarantined: list[Quarantined] = field(default_factory=list)
     quotes: dict[int, Quote] = field(default_factory=dict)
+    ticks: dict[int, tuple[int, int | None, float, bool]] = field(default_factory=dict)
     previews: Candles = field(default_factory=Candles.empty)
     preview_indicators: Indicators = field(default_factory=Indicators.empty)
     states: list[tuple[str, int, bytes]] = field(default_factory=list)

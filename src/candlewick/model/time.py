@@ -13,6 +13,7 @@ NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 NS_PER_US = 1_000
 NEVER_NS = -(2**63)  # "not yet": earlier than every time.
+_LAST_NS = 2**63 - 1
 
 _INTERVAL = re.compile(r"(\d{1,5})(s|m|h|d)\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -22,6 +23,8 @@ _INTERVAL_S_MAX = 86_400
 @lru_cache(maxsize=1024)
 def _whole_second_ns(text: str) -> int:
     """`2023-09-25T09:04:31`; cached because thousands of trades share a second."""
+    if not text.isascii():  # strptime reads the digits of every script.
+        raise PeerError("bad_time", f"{text[:40]!r} is not an RFC 3339 time")
     try:
         parsed = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007 the suffix is checked
     except ValueError as error:
@@ -34,9 +37,12 @@ def from_rfc3339(text: str) -> int:
 
     >>> from_rfc3339("1970-01-01T00:00:01.5Z")
     1500000000
+
+    Raises:
+        PeerError: another form, or a time that 64 bits of nanoseconds do not reach (1677 to 2262).
     """
     if len(text) == 20 and text[19] == "Z":
-        return _whole_second_ns(text[:19])
+        return _fitting(_whole_second_ns(text[:19]), text)
     fraction = text[20:-1]
     if (
         len(text) < 22
@@ -46,7 +52,13 @@ def from_rfc3339(text: str) -> int:
         or len(fraction) > 9
     ):
         raise PeerError("bad_time", f"{text[:40]!r} is not an RFC 3339 time in UTC")
-    return _whole_second_ns(text[:19]) + int(fraction.ljust(9, "0"))
+    return _fitting(_whole_second_ns(text[:19]) + int(fraction.ljust(9, "0")), text)
+
+
+def _fitting(at_ns: int, text: str) -> int:
+    if not NEVER_NS <= at_ns <= _LAST_NS:
+        raise PeerError("bad_time", f"{text[:40]!r} does not fit 64 bits of nanoseconds")
+    return at_ns
 
 
 def to_rfc3339(at_ns: int) -> str:

@@ -1,0 +1,125 @@
+"""Where `up` gets its frames: the live venues, the built-in exchange, or a recording.
+
+takes   the settings
+gives   a `Source`: its kind, why it was chosen, and the feeds to connect to
+never   mixes simulated and real trades in one data directory
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+
+from candlewick import feeds
+from candlewick.config import Settings
+from candlewick.errors import PeerError, UsageError
+from candlewick.exchange.market import binance_market, kraken_market
+from candlewick.feeds.decoded import Feed
+from candlewick.shell.builtin import BuiltinExchange
+from candlewick.shell.rest import Rest
+
+log = structlog.get_logger(__name__)
+
+_MARK_NAME = "source"
+_CALLS_PER_S_LIVE, _CALLS_PER_S_LOCAL = 1.0, 500.0
+_LOOK_BACK_S_LIVE, _LOOK_BACK_S_LOCAL = 900.0, 5_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What `up` runs on.  `feeds` with their symbols' native names; none for a tape."""
+
+    kind: str
+    reason: str
+    feeds: tuple[tuple[Feed, tuple[str, ...]], ...]
+    calls_per_s_max: float
+    look_back_s: float
+
+    @property
+    def simulated(self) -> bool:
+        return self.kind == "built-in"
+
+
+def directory(settings: Settings, source: Source) -> Path:
+    """The data directory for this kind of trades: its own part where the other kind is there."""
+    kind = "simulated" if source.simulated else "real"
+    root = settings.data_dir
+    root.mkdir(parents=True, exist_ok=True)
+    mark = root / _MARK_NAME
+    held = mark.read_text("ascii").strip() if mark.exists() else ""
+    if not held and not (root / "candlewick.sqlite").exists():
+        mark.write_text(kind, "ascii")
+        held = kind
+    if (held or "real") == kind:
+        return root
+    log.warning("the data directory holds other trades", holds=held or "real", using=kind)
+    return root / kind
+
+
+@asynccontextmanager
+async def chosen(settings: Settings) -> AsyncIterator[Source]:
+    """The source that the settings ask for, running while the block does."""
+    kind, reason = settings.source, "asked for"
+    if kind == "auto":
+        kind, reason = await _probe(settings)
+    if kind == "tape":
+        yield Source("tape", reason, (), 1.0, 0.0)
+    elif kind == "live":
+        found = tuple(_wanted(feeds.venue(name).FEED, settings) for name in settings.venues)
+        yield Source("live", reason, found, _CALLS_PER_S_LIVE, _LOOK_BACK_S_LIVE)
+    else:
+        async with _builtin(settings) as found:
+            yield Source("built-in", reason, found, _CALLS_PER_S_LOCAL, _LOOK_BACK_S_LOCAL)
+
+
+async def _probe(settings: Settings) -> tuple[str, str]:
+    """Live if the first venue answers in time."""
+    feed: Feed = feeds.venue(settings.venues[0]).FEED
+    natives = _wanted(feed, settings)[1]
+    try:
+        async with asyncio.timeout(settings.auto_wait_s), Rest(feed.rest_url, 1.0) as rest:
+            await rest.get(feed.instruments_path(natives[:1]))
+    except (TimeoutError, PeerError):
+        wait_s = settings.auto_wait_s
+        return "built-in", f"{feed.name} did not answer within {wait_s:g} s: simulated market"
+    return "live", f"{feed.name} answers"
+
+
+def _wanted(feed: Feed, settings: Settings) -> tuple[Feed, tuple[str, ...]]:
+    """A venue and its names for the symbols; the default quote is the venue's own."""
+    symbols = []
+    for symbol in settings.symbols:
+        base, _, quote = symbol.partition("/")
+        symbols.append(f"{base}/{feed.home_quote if quote == settings.quote else quote}")
+    return feed, tuple(dict.fromkeys(feed.native(symbol) for symbol in symbols))
+
+
+@asynccontextmanager
+async def _builtin(
+    settings: Settings,
+) -> AsyncIterator[tuple[tuple[Feed, tuple[str, ...]], ...]]:
+    builtin = settings.builtin
+    exchange = BuiltinExchange(
+        binance_market(builtin.seed, builtin.trades_per_s),
+        kraken_market(builtin.seed, builtin.trades_per_s),
+        host=builtin.host,
+        port=builtin.port,
+    )
+    async with exchange:
+        found = []
+        for name in settings.venues:
+            if name not in exchange.venues:
+                raise UsageError(
+                    f"the built-in exchange does not speak {name!r}; it speaks "
+                    f"{', '.join(exchange.venues)}"
+                )
+            feed, natives = _wanted(feeds.venue(name).FEED, settings)
+            listed = tuple(native for native in natives if exchange.lists(name, native))
+            local = replace(feed, ws_url=exchange.ws_url(name), rest_url=exchange.rest_url(name))
+            found.append((local, listed))
+        yield tuple(found)
