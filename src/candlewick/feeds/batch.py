@@ -85,6 +85,8 @@ class Batch:
 
     def trades(self, rows: list[Row]) -> None:
         """Trade rows of one good frame."""
+        if not rows:
+            return
         self.rows += rows
         latest_ns = max(row[3] for row in rows)
         if latest_ns > self.clock[0]:

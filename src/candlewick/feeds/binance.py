@@ -45,7 +45,7 @@ class Decoder:
     """See `decoded.Decoder`."""
 
     def __init__(self, instruments: Instruments) -> None:
-        self._roster = Roster(wire.VENUE, instruments, wire.WIDEST)
+        self._roster = Roster(wire.VENUE, instruments, wire.WIDEST, wire.ROOM)
         self._clock = clock()
         self._books = Books()
         self._tickers: set[int] = set()
@@ -194,7 +194,7 @@ class Decoder:
         if bytes(envelope.u) or bytes(envelope.B):
             return self._read_book_ticker(payload, frame, batch)
         if bytes(envelope.symbols):
-            return self._read_info(payload, frame)
+            return self._read_info(payload, frame, batch)
         return self._control(envelope, frame, batch)
 
     def _control(self, envelope: wire.Envelope, frame: Frame, batch: Batch) -> bool:
@@ -204,6 +204,7 @@ class Decoder:
         elif not (
             bytes(envelope.result)
             or bytes(envelope.id)
+            or bytes(envelope.subscriptionId)
             or bytes(envelope.serverTime)
             or frame.origin == "http"
         ):
@@ -327,9 +328,9 @@ class Decoder:
         batch.notices.append(Notice("shutdown", payload[:200].decode()))
         return False
 
-    def _read_info(self, payload: bytes, frame: Frame) -> bool:
+    def _read_info(self, payload: bytes, frame: Frame, batch: Batch) -> bool:
         told = wire.listing(read(wire.INFO, payload))
-        self._roster.listing(told)
+        batch.notices += [Notice("listing", text) for text in self._roster.listing(told)]
         if wire.asked_by_name(frame.url):
             for instrument in told:
                 self._admit(instrument.native)

@@ -22,6 +22,7 @@ from candlewick.model.instruments import Instrument, canonical
 
 VENUE = "binance"
 WIDEST = (8, 8)
+ROOM = (8, 3)  # Prices keep all 8 digits; sizes fewer, so that their sums stay inside int64.
 STREAMS = ("trade", "bookTicker", "depth@100ms")
 STREAMS_MAX = 1_024  # A connection, by the venue's rule.
 SYMBOLS_MAX = STREAMS_MAX // len(STREAMS)
@@ -44,6 +45,7 @@ class Envelope(msgspec.Struct, gc=False):
     B: msgspec.Raw = _NOTHING
     lastUpdateId: msgspec.Raw = _NOTHING  # noqa: N815
     symbols: msgspec.Raw = _NOTHING
+    subscriptionId: msgspec.Raw = _NOTHING  # noqa: N815
     serverTime: msgspec.Raw = _NOTHING  # noqa: N815
     result: msgspec.Raw = _NOTHING
     id: msgspec.Raw = _NOTHING

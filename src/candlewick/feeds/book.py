@@ -20,9 +20,12 @@ from candlewick.feeds import levels
 from candlewick.kernel import grown
 from candlewick.model.columns import Ints
 from candlewick.model.outcome import Quote
+from candlewick.model.time import NS_PER_S
 
 LEVELS_MAX = 20_000  # A side; beyond it the levels farthest from the best are forgotten.
 WAITING_MAX = 1_000  # Changes kept while a snapshot is fetched (100 s); then dropped, ask again.
+ASKS_MAX = 6  # Snapshots of one book in a minute.
+ASKS_WITHIN_NS = 60 * NS_PER_S
 RESTART_IDS = 1_000_000_000  # Ids that fall back by so much are a new sequence, not an old message.
 _LEVELS_FIRST = 256
 
@@ -119,11 +122,11 @@ class BookState:
             (sign * key, size) for key, size in zip(reversed(keys), reversed(sizes), strict=True)
         ]
 
-    def replace(self, change: Change) -> None:
-        """A snapshot: everything before it is forgotten."""
+    def replace(self, change: Change) -> bool:
+        """A snapshot: everything before it is forgotten; false where its prices cross."""
         self._counts[:] = 0
         self.state, self.reason = Standing.VALID, ""
-        self.change(_worst_first(change))
+        return self.change(_worst_first(change))
 
     def change(self, change: Change) -> bool:
         """Apply a message to a valid book; false where prices cross, it is invalid then."""
@@ -161,6 +164,26 @@ def _worst_first(change: Change) -> Change:
     return change._replace(prices=prices, sizes=sizes)
 
 
+class Asking:
+    """How often a snapshot of one book may be asked for: `ASKS_MAX` in a minute of the feed's time,
+    so that a venue that never agrees with itself is not asked for ever."""
+
+    __slots__ = ("_asked_ns", "open")
+
+    def __init__(self) -> None:
+        self.open = False  # Asked, and not yet answered.
+        self._asked_ns: deque[int] = deque(maxlen=ASKS_MAX)
+
+    def ask(self, at_ns: int) -> bool:
+        """True where it is to be asked now."""
+        asked = self._asked_ns
+        if self.open or (len(asked) == ASKS_MAX and at_ns - asked[0] < ASKS_WITHIN_NS):
+            return False
+        asked.append(at_ns)
+        self.open = True
+        return True
+
+
 class SequencedBook:
     """A book whose changes carry consecutive update ids, joined to a snapshot taken elsewhere.
 
@@ -169,12 +192,12 @@ class SequencedBook:
     Holes in the run of ids are told whether the book is valid or not.
     """
 
-    __slots__ = ("_stream_id", "_stream_ns", "_waiting", "asked", "book", "last_id")
+    __slots__ = ("_stream_id", "_stream_ns", "_waiting", "asking", "book", "last_id")
 
     def __init__(self, series: int) -> None:
         self.book = BookState(series)
         self.last_id = -1  # The last update that is in the book.
-        self.asked = False  # A snapshot was asked for and has not come.
+        self.asking = Asking()
         self._stream_id = -1  # The last update that came.
         self._stream_ns = 0
         self._waiting: deque[Change] = deque(maxlen=WAITING_MAX)
@@ -188,7 +211,7 @@ class SequencedBook:
         if self.book.valid and change.last_id <= self.last_id:
             return
         waiting = [w for w in self._waiting if w.last_id > change.last_id]
-        self.asked = False
+        self.asking.open = False
         if waiting and waiting[0].first_id > change.last_id + 1:
             self.book.rebuild(f"snapshot {change.last_id} is older than what followed")
             return
@@ -226,15 +249,15 @@ class SequencedBook:
             if self.book.change(change):
                 return None
             hole = Hole(change.first_id, change.last_id, change.at_ns, change.at_ns)
-            self.asked = False
+            self.asking.open = False
             return hole
         if len(self._waiting) == WAITING_MAX:
             self._waiting.clear()
-            self.asked = False
+            self.asking.open = False
         self._waiting.append(change)
         return None
 
     def _restart(self, reason: str) -> None:
         self.book.invalidate(reason)
         self._waiting.clear()
-        self.asked = False
+        self.asking.open = False

@@ -36,7 +36,7 @@ class Books:
         if hole is not None:
             row = batch.book_hole(series, *hole, seen_ns or change.at_ns)
             self._holes[series] = [*self._holes.get(series, [])[1 - _HOLES_MAX :], row]
-        self._after(book, instrument, batch)
+        self._after(book, instrument, change.at_ns, batch)
 
     def snapshot(self, instrument: Instrument, change: Change, batch: Batch) -> None:
         """Join a snapshot; if the book is whole after it, so are its holes."""
@@ -44,7 +44,7 @@ class Books:
         book.snapshot(change)
         if book.book.valid and self._holes.get(instrument.series):
             batch.book_whole(self._holes[instrument.series], change.at_ns)
-        self._after(book, instrument, batch)
+        self._after(book, instrument, change.at_ns, batch)
 
     def only_building(self) -> Instrument:
         """The one instrument that waits for a snapshot.
@@ -66,9 +66,8 @@ class Books:
             self._instruments[instrument.series] = instrument
         return book
 
-    def _after(self, book: SequencedBook, instrument: Instrument, batch: Batch) -> None:
+    def _after(self, book: SequencedBook, instrument: Instrument, at_ns: int, batch: Batch) -> None:
         if book.book.valid:
             batch.moved.add(instrument.series)
-        elif not book.asked:
-            book.asked = True
+        elif book.asking.ask(at_ns):
             batch.want("depth", instrument)

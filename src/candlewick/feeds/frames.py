@@ -75,15 +75,15 @@ def positive(text: str, decimals: int, what: str) -> int:
     return units
 
 
-def amount(text: str, decimals: int) -> int:
-    """The size at a level, 0 included.
+def amount(text: str, decimals: int, what: str = "size") -> int:
+    """A size (or a price of an empty side), 0 included.
 
     Raises:
-        PeerError: `bad_size`, or what `to_units` finds.
+        PeerError: `bad_<what>`, or what `to_units` finds.
     """
     units = to_units(text, decimals)
     if units < 0:
-        raise PeerError("bad_size", f"size {text[:_SHOWN]!r} is below zero")
+        raise PeerError(f"bad_{what}", f"{what} {text[:_SHOWN]!r} is below zero")
     return units
 
 

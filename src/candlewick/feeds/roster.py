@@ -9,6 +9,7 @@ never   gives a series to a market only because it was listed: a listing names t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from candlewick.errors import PeerError, UsageError
 from candlewick.model.instruments import Instrument, Instruments
@@ -17,14 +18,27 @@ SYMBOLS_MAX = 4_096  # Admitted on sight in one run; a flood of invented symbols
 
 
 class Roster:
-    """The instruments of one venue."""
+    """The instruments of one venue.
 
-    __slots__ = ("_instruments", "_known", "_listed", "_venue", "_widest")
+    Args:
+        widest: decimals of a symbol that no listing named.
+        room: decimals beyond the listed tick and lot that a series gets.  Orders placed before a
+            tick or lot was made coarser still rest, and trade, with the old digits.
+    """
 
-    def __init__(self, venue: str, instruments: Instruments, widest: tuple[int, int]) -> None:
+    __slots__ = ("_instruments", "_known", "_listed", "_room", "_venue", "_widest")
+
+    def __init__(
+        self,
+        venue: str,
+        instruments: Instruments,
+        widest: tuple[int, int],
+        room: tuple[int, int],
+    ) -> None:
         self._venue = venue
         self._instruments = instruments
         self._widest = widest
+        self._room = room
         self._known: dict[str, Instrument] = {}
         self._listed: dict[str, Instrument] = {}
 
@@ -36,7 +50,7 @@ class Roster:
         """The instrument behind a native symbol.
 
         Raises:
-            PeerError: `unknown_symbol`, `too_many_symbols`, or a listing that cannot be kept.
+            PeerError: `unknown_symbol` or `too_many_symbols`.
         """
         known = self._known.get(native)
         if known is not None:
@@ -44,27 +58,40 @@ class Roster:
         if len(self._known) >= SYMBOLS_MAX:
             raise PeerError("too_many_symbols", f"{native[:40]!r} comes after {SYMBOLS_MAX} others")
         listed = self._listed.get(native)
-        decimals = (listed.price_decimals, listed.size_decimals) if listed else self._widest
-        found = self._instruments.native(self._venue, native, decimals)
+        found = self._instruments.native(self._venue, native, self._decimals(listed))
         if listed is not None:
-            found = self._declare(listed)
+            with suppress(PeerError):  # Stored rows have fewer decimals: they stay.
+                found = self._declare(listed)
         self._known[native] = found
         return found
 
-    def latest(self, instrument: Instrument) -> Instrument:
-        """The same with its present tick and lot."""
-        return self._instruments[instrument.series]
+    def _decimals(self, listed: Instrument | None) -> tuple[int, int]:
+        if listed is None:
+            return self._widest
+        return (
+            min(listed.price_decimals + self._room[0], self._widest[0]),
+            min(listed.size_decimals + self._room[1], self._widest[1]),
+        )
 
-    def listing(self, told: Iterable[Instrument]) -> None:
+    def listed(self, native: str) -> Instrument | None:
+        """What the venue's listing said of it."""
+        return self._listed.get(native)
+
+    def listing(self, told: Iterable[Instrument]) -> list[str]:
         """Take over what the venue lists; admitted markets get the new tick and lot.
 
-        Raises:
-            PeerError: `too_fine`, an admitted market now has more decimals than stored rows.
+        Gives what could not be taken over: an admitted market that now has more decimals than its
+        stored rows keeps its old ones, and a trade that needs the new digits will be refused.
         """
+        refused = []
         for instrument in told:
             self._listed[instrument.native] = instrument
             if instrument.native in self._known:
-                self._known[instrument.native] = self._declare(instrument)
+                try:
+                    self._known[instrument.native] = self._declare(instrument)
+                except PeerError as error:
+                    refused.append(str(error))
+        return refused
 
     def _declare(self, instrument: Instrument) -> Instrument:
         try:
