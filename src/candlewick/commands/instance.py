@@ -65,7 +65,7 @@ def up(
     from candlewick.shell.logging import configure_logging
 
     configure_logging(settings.log.level, settings.log.as_json)
-    from candlewick import pipeline
+    from candlewick.runs.up import run_up
 
     def tell(url: str, found: dict[str, object]) -> None:
         if as_json:
@@ -79,7 +79,7 @@ def up(
             typer.launch(url)
 
     instance.when_up(settings.data_dir, settings.api.host, settings.api.port, tell, _UP_S_MAX)
-    terminal.end(pipeline.run_up(settings))
+    terminal.end(run_up(settings))
 
 
 def status(
@@ -134,8 +134,8 @@ def spike(
     from candlewick.model.instruments import canonical
     from candlewick.shell import instance
 
-    if not -90 <= pct <= 1_000 or pct == 0:
-        raise UsageError(f"--pct is {pct}, expected -90 to 1000, and not 0")
+    if not -90 <= pct <= 900 or pct == 0:
+        raise UsageError(f"--pct is {pct}, expected -90 to 900, and not 0")
     wanted = canonical(symbol, settings.quote)
     where = url or instance.find_url(settings.data_dir, settings.api.host, settings.api.port)
     running = instance.ask_status(where)
@@ -147,10 +147,10 @@ def spike(
         from candlewick.shell.logging import configure_logging
 
         configure_logging(settings.log.level, settings.log.as_json)
-        from candlewick import pipeline
+        from candlewick.runs.spike import test_spike
 
         terminal.say(f"no instance runs; trying it offline in {settings.data_dir}")
-        found = pipeline.test_spike(settings, wanted, pct)
+        found = test_spike(settings, wanted, pct)
     if as_json:
         terminal.print_json(found)
         return

@@ -39,11 +39,11 @@ def replay(
     from candlewick.shell.logging import configure_logging
 
     configure_logging(settings.log.level, settings.log.as_json)
-    from candlewick import pipeline
+    from candlewick.runs.replay import run_replay
 
     wanted = tuple(canonical(one, settings.quote) for one in symbol or ())
     with terminal.progress("replay", not as_json) as step:
-        found = pipeline.run_replay(
+        found = run_replay(
             settings, [Path(name) for name in files], venue, settings.tape.speed, wanted, step
         )
     if as_json:

@@ -218,7 +218,7 @@ def verify(
     with terminal.progress("verify", not as_json) as step:
         findings = check(
             settings.data_dir,
-            lambda done, total: step({"bytes_read": done, "bytes_total": total}),
+            lambda done, total: step({"read_bytes": done, "total_bytes": total}),
         )
     broken = [finding for finding in findings if not finding.ok]
     if as_json:

@@ -64,7 +64,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 @contextmanager
 def progress(what: str, shown: bool = True) -> Iterator[Progress]:
-    """A bar on stderr that takes `{"bytes_read": .., "bytes_total": .., "frames": ..}`.
+    """A bar on stderr that takes `{"read_bytes": .., "total_bytes": .., "frames": ..}`.
 
     Without a terminal, or not `shown`, the steps are taken and nothing is drawn.
     """
@@ -87,7 +87,7 @@ def progress(what: str, shown: bool = True) -> Iterator[Progress]:
 
         def step(now: Mapping[str, object]) -> None:
             note = ", ".join(f"{now[key]:,} {key}" for key in ("frames", "trades") if key in now)
-            done, total = now.get("bytes_read"), now.get("bytes_total")
+            done, total = now.get("read_bytes"), now.get("total_bytes")
             bar.update(
                 task,
                 completed=done if isinstance(done, int) else None,

@@ -154,7 +154,7 @@ class TapeWriter:
 
     def close(self) -> None:
         """End the file."""
-        self._text.close()  # Closes the file below it too.
+        self._text.close()  # type: ignore[no-untyped-call]  # It closes the file too.
 
     def __enter__(self) -> Self:
         return self
