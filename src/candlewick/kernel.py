@@ -85,7 +85,7 @@ def load(
     """
     try:
         found = msgspec.msgpack.decode(blob, type=Snapshot)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise VersionError(
             f"{name}: snapshot is damaged ({error}); it will be rebuilt from the store"
         ) from error
@@ -95,6 +95,7 @@ def load(
         ("of version", found.version, version),
         ("with parameters", found.parameters, stamp(parameters)),
         ("with layout", [tuple(s) for s in found.shapes], [tuple(s) for s in expected]),
+        ("of bytes", [len(data) for data in found.data], [a.nbytes for a in into.values()]),
     ):
         if got != want:
             raise VersionError(
