@@ -187,7 +187,7 @@ def test_a_revision_is_judged_against_the_state_before_it(market: Market, minute
         {"volatility_low": 12.0},
         {"volatility_low": 1.0},
         {"volatility_half_life_bars": 0.0},
-        {"volatility_warmup_bars": 1.0},
+        {"volatility_warmup_bars": 0.0},
         {"volatility_trades_min": 0.0},
         {"volatility_move_min_pct": -1.0},
     ],

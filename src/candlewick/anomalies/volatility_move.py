@@ -69,9 +69,9 @@ def start(heads: Array, slots: Array, settings: Mapping[str, float]) -> None:
         )
     half_life = settings["volatility_half_life_bars"]
     warmup, trades_min = settings["volatility_warmup_bars"], settings["volatility_trades_min"]
-    if half_life <= 0 or warmup < 2 or trades_min < 1 or settings["volatility_move_min_pct"] < 0:
+    if half_life <= 0 or warmup < 1 or trades_min < 1 or settings["volatility_move_min_pct"] < 0:
         raise UsageError(
-            "anomalies: expected volatility_half_life_bars above 0, volatility_warmup_bars from 2, "
+            "anomalies: expected volatility_half_life_bars above 0, volatility_warmup_bars from 1, "
             "volatility_trades_min from 1 and volatility_move_min_pct from 0"
         )
     heads["low"], heads["medium"], heads["high"] = limits
