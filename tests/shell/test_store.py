@@ -222,6 +222,27 @@ def test_an_instrument_keeps_its_decimals_and_its_place(
         opened.commit(Outcome())
 
 
+def test_a_reset_takes_what_trades_tell_of_one_series_and_leaves_a_mark(
+    opened: Store, tmp_path: Path, market: Callable[..., Any]
+) -> None:
+    opened.commit(market(5, missing={0: range(1_030, 1_040)}).outcome(200))
+    opened.commit(Outcome(gaps=Gaps.from_rows([(0, 1, 5, 5, 5, 1, 9, 1, 0, 0)])))
+    opened.commit(Outcome(gaps=Gaps.from_rows([(0, 0, 7, 7, 5, 1, 9, 0, 8, 2)])))
+    before = dump(tmp_path)
+    opened.reset_series(0, mark="rebuild:0")
+    after = dump(tmp_path)
+    assert opened.offsets() == {"tape": "1", "rebuild:0": "begun"}
+    for table in ("trades", "anomalies", "quarantine", "instruments", "counters"):
+        assert after[table] == before[table]
+    for table in ("candles", "indicators", "signals"):
+        assert after[table] == [row for row in before[table] if row[0] == 1] != before[table]
+    assert {key[1] for key in opened.states()} == {1}
+    assert [row[1:3] for row in after["gaps"]] == [("book", 5), ("trades", 7)]
+    opened.clear_offset("rebuild:0")
+    assert opened.offsets() == {"tape": "1"}
+    assert opened.data_dir == tmp_path
+
+
 def test_the_quarantine_keeps_the_newest_and_counts_the_rest(
     opened: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,6 +99,15 @@ ON CONFLICT (series) DO UPDATE SET
     native = excluded.native, tick = excluded.tick, lot = excluded.lot
 """
 
+# Everything of a series that its trades tell; the ledger keeps what only its time could know.
+RESET = (
+    "DELETE FROM candles WHERE series = ?",
+    "DELETE FROM indicators WHERE series = ?",
+    "DELETE FROM signals WHERE series = ?",
+    "DELETE FROM states WHERE series = ?",
+    "DELETE FROM gaps WHERE series = ? AND kind IN ('trades', 'late') AND repaired_ns = 0",
+)
+
 Row = tuple[Any, ...]
 
 

@@ -34,9 +34,10 @@ QUARANTINE_ROWS_MAX = 10_000  # A venue; beyond it the oldest go and are counted
 class Store:
     """Open with `Store.open`; use as a context manager or call `close`."""
 
-    def __init__(self, link: sqlite3.Connection, path: Path, lock: DirectoryLock) -> None:
+    def __init__(self, link: sqlite3.Connection, data_dir: Path, lock: DirectoryLock) -> None:
+        self.data_dir = data_dir
         self._link = link
-        self._path = path
+        self._path = database.file_of(data_dir)
         self._lock = lock
         self._stopped = ""
         self._open = True
@@ -71,11 +72,10 @@ class Store:
         lock = DirectoryLock(data_dir)
         store = None
         try:
-            path = database.file_of(data_dir)
             link = schema.opened(data_dir)
-            store = cls(link, path, lock)
+            store = cls(link, data_dir, lock)
             with store._guarded("migrating"):
-                schema.advance(link, path)
+                schema.advance(link, store._path)
             with store._transaction("opening"):
                 store._begin_run(indicator_names, anomaly_kinds)
             return store
@@ -149,6 +149,25 @@ class Store:
     def offsets(self) -> dict[str, str]:
         """How far each source was read when the last batch was committed."""
         return dict(self._rows("SELECT source, position FROM offsets"))
+
+    def reset_series(self, series: int, mark: str) -> None:
+        """Take away what can be computed again from a series' trades, and leave a mark.
+
+        Trades, alerts that were given, repaired holes and damaged books stay.  The mark is an
+        offset: a start that still finds it knows that the series is not whole.
+
+        Raises:
+            StoreError: as `commit`.
+        """
+        with self._transaction("resetting a series"):
+            for statement in statements.RESET:
+                self._link.execute(statement, (series,))
+            self._link.execute(statements.OFFSET, (mark, "begun"))
+
+    def clear_offset(self, source: str) -> None:
+        """Forget how far a source was read, or that a mark was set."""
+        with self._transaction("clearing an offset"):
+            self._link.execute("DELETE FROM offsets WHERE source = ?", (source,))
 
     def close(self) -> None:
         """Fold the log into the file and give the directory back; a second call does nothing."""
