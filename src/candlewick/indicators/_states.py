@@ -57,9 +57,10 @@ class States:
             )  # fmt: skip
             row += gives
 
-    def run(self, runs: Array, open_ns: Array, candles: Array) -> Array:
+    def run(self, runs: Array, open_ns: Array, candles: Array, out: Array | None = None) -> Array:
         """Step every instance over the rows; see `_calls.run`.  Gives float64 [outputs, rows]."""
-        out = np.empty((self.outputs, len(open_ns)))
+        if out is None:
+            out = np.empty((self.outputs, len(open_ns)))
         run(self._calls, runs, open_ns, candles, out)
         return out
 

@@ -99,14 +99,15 @@ class Panel:
     def preview(self, candles: Candles) -> Indicators:
         """The values as if each open candle closed now; no state is touched."""
         opened = self._ours(candles, final=False)
-        opened = opened.take(opened.open_ns > self._ring.last_ns[self._slots(opened)])
+        slots = self._slots(opened)
+        later = opened.open_ns > self._ring.last_ns[slots]
+        opened, slots = opened.take(later), slots[later]
         if not len(opened):
             return Indicators.empty()
         rows = np.arange(len(opened))
         runs = np.array([rows, rows + 1])
         open_ns = np.ascontiguousarray(opened.open_ns)
-        states = self._now.taken(self._slots(opened))
-        out = states.run(runs, open_ns, self._prices.of(opened))
+        out = self._now.taken(slots).run(runs, open_ns, self._prices.of(opened))
         return self._rows(opened.series, opened.interval_s, open_ns, opened.revision, out)
 
     def save(self, series: int) -> bytes:
