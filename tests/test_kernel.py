@@ -20,7 +20,7 @@ def state() -> dict[str, np.ndarray]:  # type: ignore[type-arg]
 
 
 def blank() -> dict[str, np.ndarray]:  # type: ignore[type-arg]
-    return {name: np.zeros_like(array) for name, array in state().items()}
+    return {name: np.zeros(array.shape, array.dtype) for name, array in state().items()}
 
 
 def test_a_state_comes_back_to_the_last_bit() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from candlewick.anomalies import watch as module
 from candlewick.anomalies.watch import DEFAULTS, KINDS, RULES, WINDOWS_KEPT_MIN, Watch
 from candlewick.errors import UsageError, VersionError
 from candlewick.model.columns import Anomalies, Candles
@@ -189,3 +191,9 @@ def test_a_series_declared_later_gets_a_state_of_its_own(market: Market, minutes
     alerts = watch.scan(minutes([(9, 7, 100, 106), (0, 7, 100, 106)]))
     assert [key[0] for key in keys(alerts)] == [9]
     assert restarted(watch, instruments, {}).save(0) == watch.save(0)
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import math
 from collections import deque
 from fractions import Fraction
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from candlewick.errors import UsageError, VersionError
 from candlewick.model.columns import Signals, Trades
 from candlewick.model.instruments import Instrument, Instruments
+from candlewick.signals import tick_sma
 from candlewick.signals.tick_sma import PERIOD_MAX, RECOMMENDATIONS, TickSma, reason
 
 INT64_MAX = 2**63 - 1
@@ -254,3 +256,9 @@ def test_a_row_of_a_batch_explains_itself() -> None:
     assert fold.reason(signals.records()[0], instruments[0]) == (
         "price 1.11 is 10.45 % above tick_sma_2 1.00 (band 10 %)"
     )
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    found = doctest.testmod(tick_sma)
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -66,7 +66,9 @@ def _compare(move, open_, limit):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def scan(heads, slots, series, windows, open_, close, trades, verdicts):  # type: ignore[no-untyped-def]
+def scan(  # type: ignore[no-untyped-def]
+    heads, slots, series, windows, open_, close, trades, verdicts
+):
     """Judge each row into `verdicts`; severity 0 where there is nothing to say."""
     for row in range(len(series)):
         head = heads[series[row]]

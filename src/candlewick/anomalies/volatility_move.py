@@ -123,7 +123,9 @@ def _judge(head, bars, variance, move, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def scan(heads, slots, series, windows, open_, close, trades, verdicts):  # type: ignore[no-untyped-def]
+def scan(  # type: ignore[no-untyped-def]
+    heads, slots, series, windows, open_, close, trades, verdicts
+):
     """Judge each row into `verdicts`, then fold it; a window's slot is its number modulo `kept`."""
     kept = slots.shape[1]
     for row in range(len(series)):

@@ -200,7 +200,9 @@ def _side_of(head):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _scan(heads, windows, scales, series, ids, at_ns, prices, table):  # type: ignore[no-untyped-def]
+def _scan(  # type: ignore[no-untyped-def]
+    heads, windows, scales, series, ids, at_ns, prices, table
+):
     """Many trades of many series, in order; the number of rows written, -1 on a bad price."""
     written = 0
     for row in range(len(series)):
