@@ -23,6 +23,7 @@ import {
   type ITextWatermarkPluginApi,
   type Logical,
   type Time,
+  type UTCTimestamp,
 } from 'lightweight-charts';
 import type { Bar, Change } from '../store/bars.ts';
 import { price as priceText, type Zone } from '../store/words.ts';
@@ -51,6 +52,8 @@ export interface Look {
 
 export interface ChartEvents {
   hover(bar: Bar | null): void;
+  /** Whether the newest bar is out of view. */
+  away(is: boolean): void;
   nearLeftEdge(): void;
 }
 
@@ -71,7 +74,9 @@ export class PriceChart {
   #marked: Marked = { signals: [], alerts: [], gaps: [] };
   #interval = '1m';
   #interval_ms = 60_000;
-  #cursor = -1;
+  /** The time of the bar under the crosshair. */
+  #cursor: UTCTimestamp | null = null;
+  #standing = 0;
   #jump_ms: number | null = null;
 
   constructor(place: HTMLElement, look: Look, events: ChartEvents) {
@@ -111,16 +116,21 @@ export class PriceChart {
     this.#setUpRsi();
     this.dress(look);
     this.#chart.subscribeCrosshairMove((at) => {
+      // Without a source event the crosshair was set from here: `#stand` has said where.
+      if (at.point && !at.sourceEvent) return;
       const slot = at.logical === undefined ? undefined : this.#slots[at.logical];
-      this.#cursor = at.logical ?? -1;
+      this.#cursor = slot?.time ?? null;
       events.hover(slot?.bar ?? null);
     });
     this.#chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
-      if (range && range.from < LEFT_BARS_MIN && this.#slots.length) events.nearLeftEdge();
+      if (!range || !this.#slots.length) return;
+      events.away(range.to < this.#slots.length - 1);
+      if (range.from < LEFT_BARS_MIN) events.nearLeftEdge();
     });
   }
 
   remove(): void {
+    cancelAnimationFrame(this.#standing);
     this.#chart.remove();
   }
 
@@ -228,14 +238,15 @@ export class PriceChart {
   /** Move the crosshair by some bars; the bar that it stands on. */
   step(bars: number): Bar | null {
     const last = this.#slots.length - 1;
-    const from = this.#cursor < 0 || this.#cursor > last ? last + (bars < 0 ? 1 : 0) : this.#cursor;
-    const at = Math.min(last, Math.max(0, from + bars));
+    const held = this.#cursor === null ? -1 : this.#slots.findIndex((s) => s.time === this.#cursor);
+    const at = Math.min(last, Math.max(0, held < 0 ? last : held + bars));
     return this.#stand(at);
   }
 
   /** Take the crosshair away. */
   rest(): void {
-    this.#cursor = -1;
+    this.#cursor = null;
+    cancelAnimationFrame(this.#standing);
     this.#chart.clearCrosshairPosition();
     this.#events.hover(null);
   }
@@ -252,8 +263,12 @@ export class PriceChart {
     }
     const bar = slot.bar ?? null;
     const level = Number(bar?.candle.close ?? this.#slots[at - 1]?.bar?.candle.close ?? 0);
-    this.#chart.setCrosshairPosition(level, slot.time, this.#candles);
-    this.#cursor = at;
+    // The scale moves at the next frame, and the crosshair is placed by the scale.
+    cancelAnimationFrame(this.#standing);
+    this.#standing = requestAnimationFrame(() =>
+      this.#chart.setCrosshairPosition(level, slot.time, this.#candles),
+    );
+    this.#cursor = slot.time;
     this.#events.hover(bar);
     return bar;
   }

@@ -56,7 +56,7 @@ export function sourceWords(source: string, venues: readonly string[]): SourceWo
     case 'built-in':
       return {
         badge: 'SIMULATED',
-        words: 'Simulated prices from the built-in exchange, not a real market',
+        words: 'Prices made by the built-in exchange, not a real market',
         simulated: true,
       };
     case 'tape':

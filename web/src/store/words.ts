@@ -60,6 +60,15 @@ export function age(age_ms: number | null): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** 83,000 -> `1:23`; with hours `4:01:23`. */
+export function countdown(left_ms: number): string {
+  const seconds = Math.ceil(left_ms / 1000);
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor((seconds % 3600) / 60);
+  const end = `${pad(seconds % 60)}`;
+  return hours ? `${hours}:${pad(minutes)}:${end}` : `${minutes}:${end}`;
+}
+
 export function lag(lag_ms: number | null): string {
   if (lag_ms === null || !Number.isFinite(lag_ms)) return '–';
   return lag_ms < 1000 ? `${Math.round(lag_ms)} ms` : age(lag_ms);

@@ -7,7 +7,7 @@
  *        reached closes the socket and starts the jittered back-off
  */
 
-import { waitMs } from './backoff.ts';
+import { waitMs, WAIT_MS_MAX } from './backoff.ts';
 import { readFrame, type ChannelFrame } from './frames.ts';
 
 export const CONNECT_MS_MAX = 8_000;
@@ -41,6 +41,8 @@ export class Link {
   #lastId = 0;
   #failures = 0;
   #openedAt = 0;
+  /** What the server asked for when it said goodbye. */
+  #asked_wait_ms = 0;
   #deadline: ReturnType<typeof setTimeout> | undefined;
   #ackDeadline: ReturnType<typeof setTimeout> | undefined;
 
@@ -99,6 +101,7 @@ export class Link {
   #heard(text: string): void {
     this.#within(SILENCE_MS_MAX);
     const frame = readFrame(text);
+    if (frame.kind === 'bye') this.#asked_wait_ms = Math.min(frame.retry_ms, WAIT_MS_MAX);
     if (frame.kind === 'channel') this.#listener.frame(frame);
     if (frame.kind !== 'ack' && frame.kind !== 'err') return;
     const channels = this.#asked.get(frame.id) ?? [];
@@ -133,7 +136,8 @@ export class Link {
     const steady = this.#openedAt > 0 && performance.now() - this.#openedAt > STEADY_MS_MIN;
     this.#failures = steady ? 0 : this.#failures + 1;
     this.#openedAt = 0;
-    const wait_ms = waitMs(this.#failures, Math.random());
+    const wait_ms = Math.max(this.#asked_wait_ms, waitMs(this.#failures, Math.random()));
+    this.#asked_wait_ms = 0;
     this.#listener.changed({ name: 'waiting', failures: this.#failures, wait_ms });
     clearTimeout(this.#deadline);
     this.#deadline = setTimeout(() => this.start(), wait_ms);
