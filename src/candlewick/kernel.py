@@ -40,9 +40,11 @@ kernel: Callable[[Callable[..., Any]], Any] = compiled
 inlined: Callable[..., Any] = njit(inline="always", error_model="numpy")
 
 
-def record(**fields: str) -> np.dtype[Any]:
-    """A state record: `record(period="i8", mean="f8")`."""
-    return np.dtype(list(fields.items()), align=True)
+def record(**fields: Any) -> np.dtype[Any]:
+    """A state record: `record(period="i8", mean="f8", holes=("i8", (16, 2)))`."""
+    return np.dtype(
+        [(n, *t) if isinstance(t, tuple) else (n, t) for n, t in fields.items()], align=True
+    )
 
 
 def grown(array: Array, rows: int) -> Array:

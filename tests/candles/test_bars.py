@@ -199,10 +199,19 @@ def test_a_hole_in_a_minute_marks_the_five_minutes_and_overlapping_holes_count()
     candles, _ = bars.scan(Events.from_rows(events))
     assert rows_of(candles, 300)[0][4] == "partial|gap"
     candles, _ = bars.scan(Events.from_rows([mark(Kind.HEAL, 0, 0.0, 10.0)]))
-    assert [row[4] for row in rows_of(candles, 60)] == ["partial|gap|backfilled|revised"]
-    assert rows_of(candles, 300) == []  # One of its holes is still open: nothing changed.
+    assert len(candles) == 0  # One of their holes is still open: nothing changed.
     candles, _ = bars.scan(Events.from_rows([mark(Kind.HEAL, 0, 10.0, 20.0)]))
     assert [row[4] for row in rows_of(candles, 300)] == ["partial|backfilled|revised"]
+
+
+def test_more_holes_than_are_remembered_still_mark_every_bar() -> None:
+    bars = fresh(1, lateness_s=3600.0)
+    events = [trade(0, 1, 0.0)]
+    for k in range(1, 41):
+        events += [trade(0, 10 * k, 60.0 * k), mark(Kind.GAP, 0, 60.0 * k - 60, 60.0 * k)]
+    rows = worlds.table([bars.scan(Events.from_rows([*events, mark(Kind.TICK, 0, 3000.0)]))[0]])
+    flagged = [row["coverage"] & Coverage.GAP for key, row in rows.items() if key[1] == 60]
+    assert [bool(flag) for flag in flagged[:41]] == [True] * 41
 
 
 def test_history_runs_on_its_own_clock_until_it_is_released() -> None:

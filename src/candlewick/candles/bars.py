@@ -70,6 +70,11 @@ class Bars:
         self._out = np.zeros(_OUT_ROWS_MIN + room, _ROW)
 
     @property
+    def grace_ns(self) -> int:
+        """How long after its end a bar waits for stragglers."""
+        return int(self._rules["grace_ns"][0])
+
+    @property
     def parameters(self) -> Mapping[str, Any]:
         """What a saved state depends on."""
         return {
@@ -166,7 +171,7 @@ class Bars:
                 self._clocks[len(self._venues) - 1] = (NEVER, NEVER)
             state = self._series[series]
             state["venue"] = self._venues[venue]
-            state["pending_ns"] = state["newest_ns"] = state["gap_to_ns"] = NEVER
+            state["pending_ns"] = state["newest_ns"] = NEVER
             state["started_ns"] = NEVER
         self._ready = count
 

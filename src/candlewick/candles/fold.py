@@ -15,8 +15,7 @@ import numpy as np
 from candlewick.candles.wide import multiply_wide
 from candlewick.kernel import inlined, kernel, record
 
-# `open` 0 is a void bar: nothing was ever traded before it.  `gaps` counts open holes (base bars)
-# or children with holes (coarse bars).  One bar is two cache lines.
+# `open` 0 is a void bar: nothing was ever traded before it.
 BAR = record(
     open_ns="i8",
     open="i8",
@@ -31,14 +30,13 @@ BAR = record(
     first_id="i8",
     last_id="i8",
     revision="i4",
-    gaps="i4",
     final="i1",
     coverage="u1",
 )
 
 
 @kernel
-def begin(bar: Any, open_ns: int, carry: int, gaps: int) -> None:
+def begin(bar: Any, open_ns: int, carry: int) -> None:
     """A bar without trades at the last known price (0: none is known)."""
     bar.open_ns = open_ns
     bar.open = carry
@@ -53,7 +51,6 @@ def begin(bar: Any, open_ns: int, carry: int, gaps: int) -> None:
     bar.first_id = -1
     bar.last_id = -1
     bar.revision = 0
-    bar.gaps = gaps
     bar.final = 0
     bar.coverage = 0
 
@@ -88,8 +85,6 @@ def add_trade(bar: Any, trade_id: int, price: int, size: int, side: int) -> None
 @kernel
 def add_bar(bar: Any, fine: Any) -> None:
     """A finer bar into the coarse one that holds it."""
-    if fine.gaps > 0:
-        bar.gaps += 1
     if fine.trades == 0:
         if bar.open == 0:
             bar.open = fine.open
@@ -122,8 +117,8 @@ def add_bar(bar: Any, fine: Any) -> None:
 
 
 @kernel
-def write_row(row: Any, bar: Any, series: int, interval_s: int, started_ns: int) -> None:
-    """One output row; a bar that holds the start of its series is partial."""
+def write_row(row: Any, bar: Any, series: int, interval_s: int, coverage: int) -> None:
+    """One output row."""
     row.series = series
     row.interval_s = interval_s
     row.open_ns = bar.open_ns
@@ -140,9 +135,4 @@ def write_row(row: Any, bar: Any, series: int, interval_s: int, started_ns: int)
     row.last_id = bar.last_id
     row.revision = bar.revision
     row.final = bar.final
-    coverage = bar.coverage
-    if bar.open_ns <= started_ns:
-        coverage |= 1
-    if bar.gaps > 0:
-        coverage |= 2
     row.coverage = coverage

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from candlewick.candles.fold import add_trade
-from candlewick.candles.rungs import BACKFILLED, floor_ns, show, show_again, slot_of
+from candlewick.candles.rungs import (
+    BACKFILLED,
+    HOLES_MAX,
+    floor_ns,
+    holed,
+    show,
+    show_again,
+    slot_of,
+)
 from candlewick.kernel import kernel
 
 
@@ -78,36 +84,63 @@ def add_late(
 
 
 @kernel
+def put_hole(state: Any, after_ns: int, before_ns: int) -> None:
+    """Remember an open hole; where there is no room the two oldest are held for one."""
+    if state.hole_count == HOLES_MAX:
+        state.holes[0, 0] = min(state.holes[0, 0], state.holes[1, 0])
+        state.holes[0, 1] = max(state.holes[0, 1], state.holes[1, 1])
+        drop_hole(state, 1)
+    state.holes[state.hole_count, 0] = after_ns
+    state.holes[state.hole_count, 1] = before_ns
+    state.hole_count += 1
+
+
+@kernel
+def drop_hole(state: Any, which: int) -> None:
+    for k in range(which, state.hole_count - 1):
+        state.holes[k, 0] = state.holes[k + 1, 0]
+        state.holes[k, 1] = state.holes[k + 1, 1]
+    state.hole_count -= 1
+
+
+@kernel
+def find_hole(state: Any, after_ns: int, before_ns: int) -> int:
+    for k in range(state.hole_count):
+        if state.holes[k, 0] == after_ns and state.holes[k, 1] == before_ns:
+            return k
+    return -1
+
+
+@kernel
 def mark(
-    bars: Any, state: Any, series: int, ladder: Any, after_ns: int, before_ns: int, change: int,
+    bars: Any, state: Any, series: int, ladder: Any, after_ns: int, before_ns: int, opens: bool,
     out: Any, rows: int,
 ) -> int:  # fmt: skip
-    """A hole between two times (change 1), or its repair (-1), onto the bars that it touches.
+    """A hole between two times opens, or is whole again: the bars that it changes are revised.
 
-    A coarse bar counts its final children that have a hole, so it changes only where one flips.
+    Bars that have left the ring are the store's to flag: see `shell/statements.py`.
     """
-    if change > 0:
-        state.gap_to_ns = max(state.gap_to_ns, before_ns)
-    base = ladder[0]
-    oldest_ns = state.newest_ns - (base.ring - 1) * base.interval_ns
-    open_ns = max(floor_ns(base, after_ns), oldest_ns)
-    flipped = np.zeros(len(ladder), np.bool_)
-    while open_ns <= min(before_ns, state.newest_ns):
-        for r in range(len(ladder)):
-            rung = ladder[r]
-            flipped[r] = False
-            if r > 0:
-                child = ladder[rung.child]
-                fine = bars[series, slot_of(child, floor_ns(child, open_ns))]
-                if not flipped[rung.child] or fine.final == 0:
-                    continue
-            bar = bars[series, slot_of(rung, floor_ns(rung, open_ns))]
-            if bar.open_ns != floor_ns(rung, open_ns) or (change < 0 and bar.gaps == 0):
-                continue
-            bar.gaps += change
-            flipped[r] = bar.gaps == (1 if change > 0 else 0)
-            if change < 0:
-                bar.coverage |= BACKFILLED
-            rows = show_again(bar, state, series, rung, out, rows)
-        open_ns += base.interval_ns
+    which = find_hole(state, after_ns, before_ns)
+    if opens == (which >= 0):
+        return rows
+    if not opens:
+        drop_hole(state, which)
+    for r in range(len(ladder)):
+        rung = ladder[r]
+        newest_ns = floor_ns(rung, min(before_ns, state.newest_ns))
+        oldest_ns = floor_ns(rung, state.newest_ns) - (rung.ring - 1) * rung.interval_ns
+        open_ns = max(floor_ns(rung, after_ns), oldest_ns)
+        while open_ns <= newest_ns:
+            bar = bars[series, slot_of(rung, open_ns)]
+            if bar.open_ns == open_ns and not holed(state, open_ns, rung.interval_ns):
+                if opens:
+                    put_hole(state, after_ns, before_ns)
+                else:
+                    bar.coverage |= BACKFILLED
+                rows = show_again(bar, state, series, rung, out, rows)
+                if opens:
+                    drop_hole(state, state.hole_count - 1)
+            open_ns += rung.interval_ns
+    if opens:
+        put_hole(state, after_ns, before_ns)
     return rows

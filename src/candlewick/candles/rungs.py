@@ -14,6 +14,8 @@ from candlewick.kernel import kernel, record
 NEVER = -(2**62)  # Earlier than every time, and a lateness earlier still fits 64 bits.
 FOREVER = 2**62
 
+HOLES_MAX = 16  # Open holes a series; beyond it the two oldest count as one.
+
 SERIES = record(
     from_ns="i8",  # The window that takes trades without a further look,
     until_ns="i8",
@@ -21,7 +23,8 @@ SERIES = record(
     pending_ns="i8",
     newest_ns="i8",
     started_ns="i8",
-    gap_to_ns="i8",  # Bars that begin up to here are inside a known hole.
+    holes=("i8", (HOLES_MAX, 2)),  # Open holes: the times of the trades around each,
+    hole_count="i8",  # of which so many are in use.
     own_ns="i8",  # The clock of a series whose history is being caught up with,
     own_seen_ns="i8",  # when its venue's clock last saw a row of it,
     own="i8",  # and whether it is: 0 no, 1 on sight of an old trade, 2 told to.
@@ -32,7 +35,7 @@ CLOCK = record(now_ns="i8", due_ns="i8")
 RUNG = record(interval_ns="i8", interval_s="i8", ring="i8", offset="i8", child="i8", shown="i8")
 RULES = record(grace_ns="i8", lateness_ns="i8", empty_max="i8")
 
-PARTIAL, BACKFILLED, REVISED = 1, 4, 8
+PARTIAL, GAP, BACKFILLED, REVISED = 1, 2, 4, 8
 
 
 @kernel
@@ -51,10 +54,27 @@ def shown(bar: Any, rung: Any) -> bool:
 
 
 @kernel
+def holed(state: Any, open_ns: int, interval_ns: int) -> bool:
+    """Whether trades are known to be missing inside a bar."""
+    for k in range(state.hole_count):
+        if state.holes[k, 0] < open_ns + interval_ns and state.holes[k, 1] >= open_ns:
+            return True
+    return False
+
+
+@kernel
 def show(bar: Any, state: Any, series: int, rung: Any, out: Any, rows: int) -> int:
-    """Write a bar's row if it is one that people see."""
+    """Write a bar's row if it is one that people see.
+
+    Where the series starts is not known to be the start of its bar: that bar is partial.
+    """
     if shown(bar, rung):
-        write_row(out[rows], bar, series, rung.interval_s, state.started_ns)
+        coverage = bar.coverage
+        if bar.open_ns <= state.started_ns:
+            coverage |= PARTIAL
+        if holed(state, bar.open_ns, rung.interval_ns):
+            coverage |= GAP
+        write_row(out[rows], bar, series, rung.interval_s, coverage)
         rows += 1
     return rows
 
@@ -75,5 +95,4 @@ def make_empty(bars: Any, state: Any, series: int, rung: Any, open_ns: int) -> N
     """A bar in which nothing traded; it carries the close of the one before it."""
     before = bars[series, slot_of(rung, open_ns - rung.interval_ns)]
     carry = before.close if before.open_ns == open_ns - rung.interval_ns else 0
-    gaps = 1 if open_ns <= state.gap_to_ns and rung.child < 0 else 0
-    begin(bars[series, slot_of(rung, open_ns)], open_ns, carry, gaps)
+    begin(bars[series, slot_of(rung, open_ns)], open_ns, carry)

@@ -255,9 +255,9 @@ def scan(
             )  # fmt: skip
             verdict[i] = late
         elif kind == _GAP_MARK:
-            rows = mark(bars, state, s, ladder, at_ns, prices[i], 1, out, rows)
+            rows = mark(bars, state, s, ladder, at_ns, prices[i], True, out, rows)
         elif kind == _HEAL_MARK:
-            rows = mark(bars, state, s, ladder, at_ns, prices[i], -1, out, rows)
+            rows = mark(bars, state, s, ladder, at_ns, prices[i], False, out, rows)
         i = run(bars, states, clocks, kinds, series, ids, at, prices, sizes, i + 1)
     return len(kinds), rows
 

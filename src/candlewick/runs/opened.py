@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from candlewick.anomalies import KINDS
+from candlewick.anomalies.watch import KINDS
 from candlewick.config import Settings
 from candlewick.model.columns import Candles
 from candlewick.model.instruments import Instrument, Instruments

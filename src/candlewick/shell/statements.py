@@ -73,6 +73,26 @@ ON CONFLICT (series, kind, first_id) DO UPDATE SET
     repaired_ns = excluded.repaired_ns, how = excluded.how
 """
 
+# A kernel flags the bars that it still holds; older ones are flagged where they are.  The bars that
+# it has just revised have their flag already, so nothing is done twice.
+FLAG = """
+UPDATE candles SET coverage = coverage | 10, revision = revision + 1
+WHERE series = :series AND final = 1 AND (coverage & 2) = 0
+  AND open_ns <= :before_ns AND open_ns + interval_s * 1000000000 > :after_ns
+"""
+
+UNFLAG = """
+UPDATE candles SET coverage = (coverage & ~2) | 12, revision = revision + 1
+WHERE series = :series AND final = 1 AND (coverage & 2) = 2
+  AND open_ns <= :before_ns AND open_ns + interval_s * 1000000000 > :after_ns
+  AND NOT EXISTS (
+    SELECT 1 FROM gaps AS hole
+    WHERE hole.series = candles.series AND hole.kind = 'trades' AND hole.repaired_ns = 0
+      AND hole.before_ns >= candles.open_ns
+      AND hole.after_ns < candles.open_ns + candles.interval_s * 1000000000
+  )
+"""
+
 QUARANTINE = """
 INSERT OR IGNORE INTO quarantine (venue, seen_ns, reason, message, raw, raw_bytes, digest)
 VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -109,6 +129,7 @@ RESET = (
 )
 
 Row = tuple[Any, ...]
+_TRADES_KIND = GAP_KINDS.index("trades")
 
 
 def _plain(columns: Columns, *names: str) -> list[list[Any]]:
@@ -202,3 +223,11 @@ def _finite(values: Floats) -> list[float]:
     """NaN for infinities too: SQLite stores a NaN as NULL, its word for "nothing here"."""
     finite: list[float] = np.where(np.isfinite(values), values, np.nan).tolist()
     return finite
+
+
+def flag_rows(gaps: Gaps, *, repaired: bool) -> list[dict[str, int]]:
+    """What `FLAG` (or `UNFLAG`, for repaired holes) needs of each hole of trades."""
+    wanted = (gaps.kind == _TRADES_KIND) & ((gaps.repaired_ns != 0) == repaired)
+    names = ("series", "after_ns", "before_ns")
+    columns = [gaps.column(name)[wanted].tolist() for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]

@@ -118,6 +118,9 @@ class Store:
                 statements.anomaly_rows(outcome.anomalies, self._anomaly_kinds),
             )
             self._put(statements.GAP, outcome.gaps, statements.gap_rows(outcome.gaps))
+            holes = outcome.gaps
+            self._link.executemany(statements.FLAG, statements.flag_rows(holes, repaired=False))
+            self._link.executemany(statements.UNFLAG, statements.flag_rows(holes, repaired=True))
             dropped = self._put_quarantine(outcome.quarantined)
             self._link.executemany(statements.STATE, outcome.states)
             self._link.executemany(statements.OFFSET, outcome.offsets)
