@@ -7,7 +7,7 @@
  */
 
 import { RestError, type Market, type Rest } from '../wire/rest.ts';
-import type { Candle } from '../wire/rows.ts';
+import type { Candle, IndicatorRow } from '../wire/rows.ts';
 import { Bars, joined, type Bar, type Change } from './bars.ts';
 import { perFrame } from './perframe.ts';
 
@@ -37,6 +37,8 @@ export class Feed {
   readonly #redraw = perFrame(() => this.#tell());
   #pending: Change | null = null;
   #waiting: Candle[] = [];
+  /** The newest live row of this connection: history holds only closed candles. */
+  #newest: Candle | null = null;
   #stop = new AbortController();
   #cursor: string | null = null;
   #settle: ReturnType<typeof setTimeout> | undefined;
@@ -55,6 +57,7 @@ export class Feed {
     this.market = market;
     this.interval = interval;
     this.bars.reset([], []);
+    this.#newest = null;
     this.last = undefined;
     this.#announce({ first: 0, whole: true });
     await this.load();
@@ -75,13 +78,13 @@ export class Feed {
     try {
       const [candles, indicators] = await Promise.all([
         this.#rest.candles(market, interval, { limit: PAGE_ROWS }, stop),
-        this.#rest.indicators(market, interval, INDICATORS, { limit: PAGE_ROWS }, stop),
+        this.#values(market, interval, { limit: PAGE_ROWS }, stop),
       ]);
       if (stop.aborted) return;
       this.#cursor = candles.next ?? null;
       this.complete = !candles.has_more;
-      this.bars.reset(candles.data, indicators.data);
-      const waiting = this.#waiting;
+      this.bars.reset(candles.data, indicators);
+      const waiting = this.#newest ? [this.#newest, ...this.#waiting] : this.#waiting;
       this.#waiting = [];
       for (const candle of waiting) this.bars.merge(candle);
       this.state = this.bars.rows.length ? 'ready' : 'empty';
@@ -99,6 +102,7 @@ export class Feed {
     const { market } = this;
     if (candle.venue !== market?.venue || candle.symbol !== market.symbol) return;
     if (candle.interval !== this.interval) return;
+    if (candle.ts >= (this.#newest?.ts ?? 0)) this.#newest = candle;
     if (this.state === 'loading') {
       this.#waiting.push(candle);
       if (this.#waiting.length > WAITING_ROWS_MAX) this.#waiting.shift();
@@ -130,17 +134,16 @@ export class Feed {
       const from = page.data.at(-1)?.ts;
       const indicators =
         from === undefined
-          ? { data: [] }
-          : await this.#rest.indicators(
+          ? []
+          : await this.#values(
               market,
               interval,
-              INDICATORS,
               { limit: PAGE_ROWS, start: from, end: oldest },
               stop,
             );
       if (stop.aborted) return;
       this.#cursor = page.next ?? null;
-      this.bars.prepend(page.data, indicators.data);
+      this.bars.prepend(page.data, indicators);
       this.complete = !page.has_more || this.bars.trimmed;
       this.#announce({ first: 0, whole: true });
     } catch (cause) {
@@ -152,10 +155,30 @@ export class Feed {
     }
   }
 
+  /** A connection was lost: what it said last may be of another run of the server. */
+  forget(): void {
+    this.#newest = null;
+  }
+
   close(): void {
     this.#stop.abort();
     this.#redraw.drop();
     clearTimeout(this.#settle);
+  }
+
+  /** Stored values; a server that does not compute one of them (422) still has candles. */
+  async #values(
+    market: Market,
+    interval: string,
+    span: Readonly<Record<string, number>>,
+    stop: AbortSignal,
+  ): Promise<readonly IndicatorRow[]> {
+    try {
+      return (await this.#rest.indicators(market, interval, INDICATORS, span, stop)).data;
+    } catch (cause) {
+      if (cause instanceof RestError && cause.status === 422) return [];
+      throw cause;
+    }
   }
 
   /** A missed final row or stored values would show at the bar before the last: look, and mend. */
@@ -173,12 +196,12 @@ export class Feed {
     try {
       const [candles, indicators] = await Promise.all([
         this.#rest.candles(market, interval, { limit: SETTLE_ROWS }, stop),
-        this.#rest.indicators(market, interval, INDICATORS, { limit: SETTLE_ROWS }, stop),
+        this.#values(market, interval, { limit: SETTLE_ROWS }, stop),
       ]);
       if (stop.aborted) return;
       let change: Change | null = null;
       for (const candle of candles.data) change = joined(change, this.bars.merge(candle));
-      change = joined(change, this.bars.enrich(indicators.data));
+      change = joined(change, this.bars.enrich(indicators));
       if (change) this.#announce(change);
     } catch (cause) {
       if (stop.aborted || cause instanceof RestError) return;

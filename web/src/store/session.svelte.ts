@@ -19,7 +19,7 @@ import type { ChannelFrame } from '../wire/frames.ts';
 import { Link, type LinkState } from '../wire/link.ts';
 import { Rest, RestError, type Market } from '../wire/rest.ts';
 import type { Alert, Candle, Gap, Price, Signal, Status, SymbolRow } from '../wire/rows.ts';
-import { DayOpens } from './dayopens.svelte.ts';
+import { Changes } from './changes.svelte.ts';
 import { Feed } from './feed.svelte.ts';
 import { Ledger } from './ledger.ts';
 import { keyOf, rowsOf } from './markets.ts';
@@ -31,12 +31,15 @@ const ALERTS_MAX = 300;
 const GAPS_MAX = 1_000;
 /** A tab that is hidden for longer than this leaves the socket. */
 const HIDDEN_MS_MAX = 4_000;
+/** A channel that was refused is asked for again after this. */
+const REFUSED_MS = 3_000;
+const REFUSALS_MAX = 5;
 
 export type Boot = 'starting' | 'down' | 'ready';
 
 export class Session {
   readonly feed: Feed;
-  readonly days: DayOpens;
+  readonly changes: Changes;
   boot = $state<Boot>('starting');
   failure = $state('');
   link = $state.raw<LinkState>({ name: 'idle' });
@@ -80,6 +83,7 @@ export class Session {
   #seqs = new Map<string, number>();
   #joins = 0;
   #hidden: ReturnType<typeof setTimeout> | undefined;
+  #again: ReturnType<typeof setTimeout> | undefined;
   #marketStop = new AbortController();
 
   constructor(base: string, settings: Settings) {
@@ -87,16 +91,14 @@ export class Session {
     this.interval = settings.interval;
     this.#rest = new Rest(base);
     this.feed = new Feed(this.#rest);
-    this.days = new DayOpens(this.#rest);
+    this.changes = new Changes(this.#rest);
     const address = new URL('ws', base);
     address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
     this.#link = new Link(address.href, {
       changed: (state) => this.#linkChanged(state),
       joined: () => void this.#joined(),
       frame: (frame) => this.#hear(frame),
-      refused: (channels, code, detail) => {
-        this.refusals = [`${channels.join(', ')}: ${code} ${detail}`, ...this.refusals].slice(0, 5);
-      },
+      refused: (channel, code, detail) => this.#refused(channel, code, detail),
     });
   }
 
@@ -110,6 +112,7 @@ export class Session {
     return () => {
       document.removeEventListener('visibilitychange', seen);
       removeEventListener('online', online);
+      clearTimeout(this.#again);
       this.#link.stop();
       this.feed.close();
     };
@@ -156,6 +159,13 @@ export class Session {
     return Number.isFinite(age_ms) ? Math.max(0, age_ms) : null;
   }
 
+  /** A market that the server does not know yet (it has just started) may be known soon. */
+  #refused(channel: string, code: string, detail: string): void {
+    this.refusals = [`${channel}: ${code}, ${detail}`, ...this.refusals].slice(0, REFUSALS_MAX);
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => this.#subscribe(), REFUSED_MS);
+  }
+
   #subscribe(): void {
     const channels = [STATUS, ALERTS, GAPS, PRICES];
     if (this.market) {
@@ -167,6 +177,7 @@ export class Session {
 
   #linkChanged(state: LinkState): void {
     this.link = state;
+    if (state.name === 'connecting') this.feed.forget();
     if (state.name === 'waiting' && this.boot !== 'ready') void this.#loadAll();
   }
 
@@ -193,7 +204,7 @@ export class Session {
       this.#mark('gaps');
       this.failure = '';
       this.boot = 'ready';
-      void this.days.load(symbols.data);
+      void this.changes.load(symbols.data);
       const chosen = this.market ?? this.#firstMarket();
       if (chosen) await this.select(chosen);
     } catch (cause) {
@@ -307,7 +318,7 @@ export class Session {
   #publish(): void {
     if (this.#freshPrices.size) {
       this.prices = { ...this.prices, ...Object.fromEntries(this.#freshPrices) };
-      this.days.follow(this.#freshPrices);
+      this.changes.follow(this.#freshPrices);
       this.#freshPrices.clear();
     }
     if (this.#freshHeard.size) {

@@ -28,16 +28,18 @@ export interface LinkListener {
   /** Everything wanted is subscribed again after (re)connecting: fetch what was missed. */
   joined(): void;
   frame(frame: ChannelFrame): void;
-  refused(channels: readonly string[], code: string, detail: string): void;
+  /** The server does not have this channel; it is not wanted any more until `want` says so. */
+  refused(channel: string, code: string, detail: string): void;
 }
 
 export class Link {
   readonly #address: string;
   readonly #listener: LinkListener;
   #socket: WebSocket | null = null;
-  #wanted: ReadonlySet<string> = new Set();
-  #asked = new Map<number, readonly string[]>();
-  #joinId = 0;
+  #wanted = new Set<string>();
+  /** Questions without an answer yet: their channel by id. */
+  #asked = new Map<number, string>();
+  #joining = false;
   #lastId = 0;
   #failures = 0;
   #openedAt = 0;
@@ -79,23 +81,24 @@ export class Link {
     const added = [...wanted].filter((channel) => !this.#wanted.has(channel));
     this.#wanted = wanted;
     if (this.#socket?.readyState !== WebSocket.OPEN) return;
-    if (added.length) this.#ask('sub', added);
-    if (gone.length) this.#ask('unsub', gone);
+    for (const channel of added) this.#ask('sub', channel);
+    for (const channel of gone) this.#ask('unsub', channel);
   }
 
-  #ask(op: 'sub' | 'unsub', channels: readonly string[]): number {
+  /** One channel a question, so that a channel that is refused takes no other with it. */
+  #ask(op: 'sub' | 'unsub', channel: string): void {
     const id = ++this.#lastId;
-    this.#asked.set(id, channels);
-    this.#socket?.send(JSON.stringify({ op, id, ch: channels }));
+    this.#asked.set(id, channel);
+    this.#socket?.send(JSON.stringify({ op, id, ch: [channel] }));
     clearTimeout(this.#ackDeadline);
     this.#ackDeadline = setTimeout(() => this.#giveUp(), ACK_MS_MAX);
-    return id;
   }
 
   #opened(): void {
     this.#openedAt = performance.now();
     this.#within(SILENCE_MS_MAX);
-    this.#joinId = this.#ask('sub', [...this.#wanted]);
+    this.#joining = true;
+    for (const channel of this.#wanted) this.#ask('sub', channel);
   }
 
   #heard(text: string): void {
@@ -104,14 +107,18 @@ export class Link {
     if (frame.kind === 'bye') this.#asked_wait_ms = Math.min(frame.retry_ms, WAIT_MS_MAX);
     if (frame.kind === 'channel') this.#listener.frame(frame);
     if (frame.kind !== 'ack' && frame.kind !== 'err') return;
-    const channels = this.#asked.get(frame.id) ?? [];
+    const channel = this.#asked.get(frame.id);
     this.#asked.delete(frame.id);
-    if (this.#asked.size === 0) clearTimeout(this.#ackDeadline);
-    if (frame.kind === 'err') this.#listener.refused(channels, frame.code, frame.detail);
-    if (frame.id === this.#joinId) {
-      this.#listener.changed({ name: 'open' });
-      this.#listener.joined();
+    if (frame.kind === 'err' && channel !== undefined) {
+      this.#wanted.delete(channel);
+      this.#listener.refused(channel, frame.code, frame.detail);
     }
+    if (this.#asked.size > 0) return;
+    clearTimeout(this.#ackDeadline);
+    if (!this.#joining) return;
+    this.#joining = false;
+    this.#listener.changed({ name: 'open' });
+    this.#listener.joined();
   }
 
   #within(limit_ms: number): void {
@@ -147,6 +154,7 @@ export class Link {
     const socket = this.#socket;
     this.#socket = null;
     this.#asked.clear();
+    this.#joining = false;
     clearTimeout(this.#ackDeadline);
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;

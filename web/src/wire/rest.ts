@@ -90,11 +90,6 @@ export class Rest {
     return this.#get(path, asked, stop);
   }
 
-  latest(of: Market, interval: string, stop?: AbortSignal): Promise<Candle> {
-    const path = `latest/${encodeURIComponent(of.symbol)}`;
-    return this.#get(path, { venue: of.venue, interval }, stop);
-  }
-
   signals(of: Market, stop?: AbortSignal): Promise<Page<Signal>> {
     return this.#get(`signals/${encodeURIComponent(of.symbol)}`, { venue: of.venue }, stop);
   }
