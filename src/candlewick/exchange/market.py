@@ -43,6 +43,7 @@ _SWEEP_DEPTH = 0.0002
 _SIZE_SPREAD = 1.35  # Log deviation of trade sizes.
 _WHALE_SHARE, _WHALE_LOG = 0.006, 2.8
 _SPIKE_RUSH, _SPIKE_RUSH_MIN = 14.0, 30
+_STAY = 0.00005  # The touch moves in steps of this part of the base price.
 _BOOK_STEP, _BOOK_NOTIONAL = 0.00001, 6.0
 
 
@@ -180,13 +181,15 @@ class Market:
         return books.book(self._grids[place], tick, *self.touch_at(name, tick * path.TICK_NS))
 
     def _make_touch(self, place: int, minute: int) -> tuple[Ints, Ints]:
-        """Bid and ask at every tick of a minute."""
+        """Bid and ask at every tick of a minute; they stay put while the path moves a little."""
         listed = self.symbols[place]
-        base = listed.price * 10.0**listed.instrument.price_decimals
-        middle = draws.exp(path.minute_path(listed.character, minute)[: path.TICKS]) * base
         tick = listed.instrument.tick
-        width = np.maximum(np.rint(middle * listed.spread / tick), 1.0)
-        bids = np.maximum(np.floor(middle / tick - width / 2 + 0.5), 1.0).astype(np.int64)
+        base = listed.price * 10.0**listed.instrument.price_decimals / tick
+        middle = draws.exp(path.minute_path(listed.character, minute)[: path.TICKS]) * base
+        width = np.maximum(np.rint(middle * listed.spread), 1.0)
+        stay = max(1.0, float(np.rint(base * max(_STAY, listed.spread / 2))))
+        middle = np.rint(middle / stay) * stay
+        bids = np.maximum(np.floor(middle - width / 2 + 0.5), 1.0).astype(np.int64)
         return bids * tick, (bids + width.astype(np.int64)) * tick
 
     def _make_counts(self, place: int, day: int) -> Ints:

@@ -87,6 +87,11 @@ class BuiltinExchange:
         """The base of the WebSocket paths of both venues."""
         return f"ws://{self.host}:{self.port}"
 
+    @property
+    def connections(self) -> int:
+        """How many WebSocket connections are open."""
+        return sum(link.is_open for link in self._links)
+
     async def start(self) -> None:
         """Listen and publish.
 
