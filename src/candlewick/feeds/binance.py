@@ -63,6 +63,10 @@ class Decoder:
         found = self._books.get(series)
         return found.book if found else None
 
+    def admit(self, native: str) -> Instrument:
+        """The instrument of a symbol that is subscribed."""
+        return self._roster.admit(native)
+
     def decode(self, frames: Sequence[Frame]) -> Decoded:
         """Read frames in their order; never raises for what they hold."""
         batch = Batch(wire.VENUE, self._clock)
@@ -359,6 +363,8 @@ FEED = Feed(
     ws_url="wss://stream.binance.com:9443",
     rest_url="https://api.binance.com",
     silence_s_max=10.0,
+    home_quote="USDT",
+    history_by="id",
     connection_s_max=23 * 3600 + 50 * 60,  # It is cut at 24 h.
     symbols_max=wire.SYMBOLS_MAX,
     messages_per_s_max=5.0,

@@ -244,5 +244,6 @@ def depth_path(native: str) -> str:
 
 
 def history_path(native: str, from_id: int, from_ns: int) -> str:
-    """Trades from an id on; the venue's list is by id alone."""
-    return f"/api/v3/historicalTrades?symbol={native}&fromId={max(from_id, 0)}&limit={HISTORY_ROWS}"
+    """Trades from an id on, or the newest (-1); the venue's list is by id alone."""
+    start = f"&fromId={from_id}" if from_id >= 0 else ""
+    return f"/api/v3/historicalTrades?symbol={native}{start}&limit={HISTORY_ROWS}"

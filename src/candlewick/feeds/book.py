@@ -231,14 +231,15 @@ class SequencedBook:
             after_id = self._stream_id if self._stream_id >= 0 else change.first_id - 1
         else:
             after_id = max(self._stream_id, self.last_id)
+        after_ns = max(self._stream_ns, self.book.at_ns)
         hole = None
         if change.last_id + RESTART_IDS < after_id:
-            hole = Hole(change.first_id, change.last_id, self._stream_ns, change.at_ns)
+            hole = Hole(change.first_id, change.last_id, after_ns, change.at_ns)
             self._restart("update ids began anew")
         elif change.last_id <= after_id:
             return None
         elif change.first_id > after_id + 1:
-            hole = Hole(after_id + 1, change.first_id - 1, self._stream_ns, change.at_ns)
+            hole = Hole(after_id + 1, change.first_id - 1, after_ns, change.at_ns)
             self._restart(f"updates {hole.first_id} to {hole.last_id} are missing")
         self._stream_id, self._stream_ns = change.last_id, change.at_ns
         return self._apply(change) or hole

@@ -101,6 +101,11 @@ class Continuity:
         ranges = self._ranges[series, : self._head["ranges"][series]]
         return sorted(zip(ranges["low"].tolist(), ranges["high"].tolist(), strict=True))
 
+    def last_id(self, series: int) -> int:
+        """The highest id that came; -1 before the first."""
+        known = series < len(self._head) and self._head["started"][series]
+        return int(self._head["last"][series]) if known else -1
+
     def save(self, series: int) -> bytes:
         """The state of one series, and its venue's clock."""
         self._grow(series + 1)

@@ -65,6 +65,9 @@ class Decoder(Protocol):
 
     def book(self, series: int) -> BookState | None: ...
 
+    def admit(self, native: str) -> Instrument:
+        """The instrument of a symbol that the shell subscribes; PeerError where none is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Feed:
@@ -78,6 +81,8 @@ class Feed:
     ws_url: str
     rest_url: str
     silence_s_max: float  # Without any frame for so long, the connection is dead.
+    home_quote: str  # What most of its markets are quoted in.
+    history_by: Literal["id", "time"]  # What its list of past trades starts from.
     connection_s_max: float  # Planned reconnect before the venue cuts; infinite where it does not.
     symbols_max: int  # Per connection.
     messages_per_s_max: float  # That we may send.

@@ -51,6 +51,10 @@ class Decoder:
         """The book of a series, if it was subscribed."""
         return self._books.get(series)
 
+    def admit(self, native: str) -> Instrument:
+        """The instrument of a symbol that is subscribed."""
+        return self._roster.admit(native)
+
     def decode(self, frames: Sequence[Frame]) -> Decoded:
         """Read frames in their order; never raises for what they hold."""
         batch = Batch(wire.VENUE, self._clock)
@@ -343,6 +347,8 @@ FEED = Feed(
     ws_url="wss://ws.kraken.com/v2",
     rest_url="https://api.kraken.com",
     silence_s_max=10.0,
+    home_quote="USD",
+    history_by="time",
     connection_s_max=float("inf"),
     symbols_max=100,
     messages_per_s_max=5.0,
