@@ -26,6 +26,8 @@ BTC = Instrument("binance", "BTC/USDT", "BTCUSDT", 2, 5, tick=1, lot=1, series=0
 def run(tmp_path: Path) -> Run:
     """`run("gaps", "--json")`: the program in a folder of its own, without our environment."""
     outside = {k: v for k, v in os.environ.items() if not k.startswith("CANDLEWICK")}
+    # A home of its own, but not without the kernels that this machine has compiled.
+    outside.setdefault("XDG_CACHE_HOME", str(Path.home() / ".cache"))
 
     def started(*arguments: str, code: int = 0, **environ: str) -> Any:
         done = subprocess.run(
