@@ -162,7 +162,7 @@ class FeedSettings(Section):
     reconnect_s_max: float = Field(default=30.0, gt=0, le=3_600)
     connections_max: int = Field(default=300, ge=1, le=100_000)
     connections_window_s: float = Field(default=300.0, gt=0, le=86_400)
-    history_rows_max: int = Field(default=20_000, ge=0, le=10_000_000)
+    history_rows_max: int = Field(default=100_000, ge=0, le=10_000_000)
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -187,7 +187,7 @@ class BuiltinSettings(Section):
     seed: int = Field(default=7, ge=0, lt=2**63)
     host: str = "127.0.0.1"
     port: Port = 0
-    trades_per_s: float = Field(default=40.0, gt=0, le=1_000_000)
+    trades_per_s: float = Field(default=20.0, gt=0, le=1_000_000)
 
 
 class TapeSettings(Section):

@@ -24,7 +24,7 @@ from candlewick import feeds
 from candlewick.anomalies.watch import Watch
 from candlewick.candles.bars import Bars
 from candlewick.config import Settings
-from candlewick.errors import VersionError
+from candlewick.errors import PeerError, VersionError
 from candlewick.feeds.continuity import Continuity
 from candlewick.feeds.decoded import Decoded, Decoder, Notice, Want
 from candlewick.indicators.panel import Panel
@@ -92,7 +92,8 @@ class Pipeline:
         self.ticks = TickSma(
             instruments, settings.signals.tick_sma_period, settings.signals.band_pct
         )
-        self.watch = Watch(instruments, settings.anomalies.model_dump())
+        rules = {**settings.anomalies.model_dump(), "lateness_s": lateness_s}
+        self.watch = Watch(instruments, rules)
         self.folds: dict[str, Fold] = {
             "continuity": self.continuity,
             "candles": self.bars,
@@ -100,6 +101,7 @@ class Pipeline:
             "signals": self.ticks,
             "anomalies": self.watch,
         }
+        self._blank: dict[int, dict[str, bytes]] = {}
         self.decoders: dict[str, Decoder] = {}
         self.only: frozenset[str] = frozenset()  # Canonical symbols; empty is all.
         self.wants: list[tuple[str, Want]] = []
@@ -159,6 +161,8 @@ class Pipeline:
         Returns:
             The series that must be rebuilt from the store, each with the reason.
         """
+        for series in {series for _, series in states}:
+            self._blank[series] = {name: fold.save(series) for name, fold in self.folds.items()}
         refused: dict[int, str] = {}
         for (name, series), blob in states.items():
             try:
@@ -169,10 +173,21 @@ class Pipeline:
                 refused[series] = str(error)
         return refused
 
+    def forget(self, series: int) -> None:
+        """Put a series back to where it was before its first row."""
+        for name, blob in self._blank.get(series, {}).items():
+            self.folds[name].load(series, blob)
+
     def _marks(self, venue: str, lane: str, frames: Iterable[Frame]) -> Events:
-        kind = Kind.HOLD if lane == HOLD else Kind.RELEASE
-        found = (self.instruments.native(venue, frame.url, (8, 8)) for frame in frames)
-        return Events.from_rows([(one.series, kind, 0, 0, 0, 0, 0) for one in found])
+        """Subscribed symbols begin or end their history; from then on only they are known."""
+        kind, decoder, rows = Kind.HOLD if lane == HOLD else Kind.RELEASE, self.decoder(venue), []
+        for frame in frames:
+            try:
+                rows.append((decoder.admit(frame.url).series, kind, 0, 0, 0, 0, 0))
+            except PeerError as error:
+                self.notices.append((venue, Notice("refused", str(error))))
+        self.instruments.close(venue)
+        return Events.from_rows(rows)
 
     def _collect(self, venue: str, decoded: Decoded, outcome: Outcome, parts: _Yield) -> None:
         parts.counts.update(decoded.counts)
@@ -219,7 +234,7 @@ class Pipeline:
         for name, fold in self.folds.items():
             outcome.states += [(name, series, fold.save(series)) for series in sorted(fold.touched)]
             fold.touched.clear()
-        for name in ("trades", "candles", "indicators", "signals", "anomalies"):
+        for name in ("candles", "indicators", "signals", "anomalies"):
             parts.counts[name] += len(getattr(outcome, name))
         outcome.counts = dict(parts.counts)
         return outcome

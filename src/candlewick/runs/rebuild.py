@@ -13,9 +13,7 @@ from collections.abc import Iterable
 
 import structlog
 
-from candlewick.config import Settings
 from candlewick.model.columns import Events, Kind, Trades
-from candlewick.model.outcome import Outcome
 from candlewick.pipeline import Pipeline
 from candlewick.shell.reader import Reader
 from candlewick.shell.store import Store
@@ -26,15 +24,13 @@ _ROWS = 50_000
 _MARK = "rebuild:"
 
 
-def rebuild(
-    settings: Settings, store: Store, pipeline: Pipeline, refused: Iterable[int]
-) -> list[int]:
+def rebuild(store: Store, pipeline: Pipeline, refused: Iterable[int]) -> list[int]:
     """Rebuild what was refused, and what an interrupted rebuild left; gives the series."""
     begun = {int(key.removeprefix(_MARK)) for key in store.offsets() if key.startswith(_MARK)}
     wanted = sorted(begun | set(refused))
     for series in wanted:
-        instrument = pipeline.instruments[series]
-        log.info("rebuilding from stored trades", venue=instrument.venue, symbol=instrument.symbol)
+        one = pipeline.instruments[series]
+        log.info("rebuilding from stored trades", venue=one.venue, symbol=one.symbol)
         pipeline.forget(series)
         store.reset_series(series, mark=f"{_MARK}{series}")
         with Reader(store.data_dir) as reader:
@@ -44,23 +40,16 @@ def rebuild(
 
 
 def _refold(reader: Reader, store: Store, pipeline: Pipeline, series: int) -> None:
-    pipeline_rows = [_mark(series, Kind.HOLD)]
-    store.commit(pipeline.refold(Events.concat(pipeline_rows)))
+    """All stored trades in the order of their ids, on a clock of the series' own."""
+    store.commit(pipeline.refold(_mark(series, Kind.HOLD)))
     last_id = -1
-    while True:
-        trades = reader.trades_since(series, last_id + 1, _ROWS)
-        if len(trades) == 0:
-            break
-        store.commit(_stateful(pipeline.refold(_events(trades))))
+    while len(trades := reader.trades_since(series, last_id + 1, _ROWS)):
+        outcome = pipeline.refold(_events(trades))
+        outcome.trades = Trades.empty()  # They are stored already.
+        outcome.counts = {}
+        store.commit(outcome)
         last_id = int(trades.id[-1])
     store.commit(pipeline.refold(_mark(series, Kind.RELEASE)))
-
-
-def _stateful(outcome: Outcome) -> Outcome:
-    """The trades are stored already."""
-    outcome.trades = Trades.empty()
-    outcome.counts = {}
-    return outcome
 
 
 def _mark(series: int, kind: Kind) -> Events:

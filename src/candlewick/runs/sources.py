@@ -18,7 +18,6 @@ import structlog
 from candlewick import feeds
 from candlewick.config import Settings
 from candlewick.errors import PeerError, UsageError
-from candlewick.exchange.market import binance_market, kraken_market
 from candlewick.feeds.decoded import Feed
 from candlewick.shell.builtin import BuiltinExchange
 from candlewick.shell.rest import Rest
@@ -27,7 +26,8 @@ log = structlog.get_logger(__name__)
 
 _MARK_NAME = "source"
 _CALLS_PER_S_LIVE, _CALLS_PER_S_LOCAL = 1.0, 500.0
-_LOOK_BACK_S_LIVE, _LOOK_BACK_S_LOCAL = 900.0, 5_400.0
+_WEIGHT_A_MINUTE = 1_000_000  # The demo fills hours of history at its start.
+_LOOK_BACK_S_LIVE, _LOOK_BACK_S_LOCAL = 900.0, 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def directory(settings: Settings, source: Source) -> Path:
 @asynccontextmanager
 async def chosen(settings: Settings) -> AsyncIterator[Source]:
     """The source that the settings ask for, running while the block does."""
-    kind, reason = settings.source, "asked for"
+    kind, reason = str(settings.source), "asked for"
     if kind == "auto":
         kind, reason = await _probe(settings)
     if kind == "tape":
@@ -105,21 +105,23 @@ async def _builtin(
 ) -> AsyncIterator[tuple[tuple[Feed, tuple[str, ...]], ...]]:
     builtin = settings.builtin
     exchange = BuiltinExchange(
-        binance_market(builtin.seed, builtin.trades_per_s),
-        kraken_market(builtin.seed, builtin.trades_per_s),
-        host=builtin.host,
-        port=builtin.port,
+        builtin.seed,
+        builtin.trades_per_s,
+        builtin.host,
+        builtin.port,
+        weight_a_minute=_WEIGHT_A_MINUTE,
     )
+    markets = {"binance": exchange.binance, "kraken": exchange.kraken}
+    paths = {"binance": "", "kraken": "/v2"}
     async with exchange:
         found = []
         for name in settings.venues:
-            if name not in exchange.venues:
+            if name not in markets:
                 raise UsageError(
-                    f"the built-in exchange does not speak {name!r}; it speaks "
-                    f"{', '.join(exchange.venues)}"
+                    f"the built-in exchange does not speak {name!r}; it speaks {', '.join(markets)}"
                 )
             feed, natives = _wanted(feeds.venue(name).FEED, settings)
-            listed = tuple(native for native in natives if exchange.lists(name, native))
-            local = replace(feed, ws_url=exchange.ws_url(name), rest_url=exchange.rest_url(name))
-            found.append((local, listed))
+            names = {one.instrument.native for one in markets[name].symbols}
+            local = replace(feed, ws_url=exchange.ws_url + paths[name], rest_url=exchange.http_url)
+            found.append((local, tuple(native for native in natives if native in names)))
         yield tuple(found)

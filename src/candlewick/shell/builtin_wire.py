@@ -15,7 +15,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from websockets.frames import Frame, Opcode
@@ -78,8 +78,7 @@ class Link(asyncio.Protocol):
     # asyncio's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop has a class of its own.
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._answering is not None:

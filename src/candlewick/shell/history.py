@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 HOLD, RELEASE = "hold", "release"
 _PAGE_ROWS = 1_000
 _TOGETHER_MAX = 4
+_GUESS = 1.1  # A little further than the rate says, so that few guesses are needed.
 
 
 class End(NamedTuple):
@@ -55,14 +56,13 @@ class History:
 
     async def join(self, natives: Sequence[str], inbox: Inbox) -> None:
         """Every symbol's missing trades into the inbox."""
-        found = [one for one in await self._listed(natives) if self.rows_max > 0]
-        marks = [Frame(b"", 0, HOLD, url=one.native) for one in found]
-        inbox.put(self.feed.name, marks)
+        inbox.put(self.feed.name, [Frame(b"", 0, HOLD, url=native) for native in natives])
+        found = await self._listed(natives)
         gate = asyncio.Semaphore(_TOGETHER_MAX)
         await asyncio.gather(*(self._fill(one, inbox, gate) for one in found))
 
     async def _listed(self, natives: Sequence[str]) -> list[Instrument]:
-        """The instruments, once the listing that was sent before has been read."""
+        """The instruments, once the pipeline has read the listing and admitted them."""
         for _ in range(200):
             found = [self.instrument(native) for native in natives]
             if all(found):
@@ -104,34 +104,27 @@ class History:
         )  # fmt: skip
 
     async def _begin(self, instrument: Instrument) -> End:
-        """Where to start a series that has no trade yet: `look_back_s` ago, within `rows_max`.
+        """Before the first trade wanted of a new series: `look_back_s` ago, within `rows_max`.
 
         Ids tell no time, so the distance is guessed from the rate of the newest page, and again
         from what that guess found.
         """
         since_ns = now_ns() - int(self.look_back_s * NS_PER_S)
-        newest = await self._page(instrument, None, now_ns() - NS_PER_S)
-        if len(newest) == 0:
+        if self.feed.history_by == "time":
             return End(-1, since_ns)
-        first_id, first_ns = int(newest.id[-1]), int(newest.at_ns[-1])
-        page = newest
-        for _ in range(4):
+        page = newest = await self._page(instrument, -1)
+        while len(page) and int(page.at_ns[0]) > since_ns and int(page.id[0]) > 0:
             span_ns = max(int(page.at_ns[-1] - page.at_ns[0]), 1)
-            missing_ns = int(page.at_ns[0]) - since_ns
-            if missing_ns <= 0:
-                break
-            step = int(len(page) * missing_ns / span_ns) + _PAGE_ROWS // 10
-            first_id = max(int(page.id[0]) - step, int(newest.id[-1]) - self.rows_max, 0)
-            page = await self._page(instrument, first_id, since_ns)
-            if len(page) < 2 or first_id == 0:
-                break
+            step = 1 + int(len(page) * (int(page.at_ns[0]) - since_ns) / span_ns * _GUESS)
+            lowest = int(newest.id[-1]) - self.rows_max
+            if int(page.id[0]) - step <= lowest:
+                return End(max(lowest, 0), since_ns)
+            page = await self._page(instrument, max(int(page.id[0]) - step, 0))
         inside = page.take(page.at_ns >= since_ns)
-        start = inside if len(inside) else newest
-        first_id, first_ns = int(start.id[0]), int(start.at_ns[0])
-        return End(first_id - 1, min(first_ns, since_ns) if len(inside) else first_ns)
+        if len(inside) == 0:
+            return End(int(page.id[-1]) if len(page) else -1, since_ns)
+        return End(int(inside.id[0]) - 1, since_ns)
 
-    async def _page(self, instrument: Instrument, from_id: int | None, from_ns: int) -> Events:
-        path = self.feed.history_path(
-            instrument.native, -1 if from_id is None else from_id, from_ns
-        )
+    async def _page(self, instrument: Instrument, from_id: int) -> Events:
+        path = self.feed.history_path(instrument.native, from_id, 0)
         return self.feed.history(await self.rest.get(path), instrument, now_ns())

@@ -30,7 +30,9 @@ _SECRET_TEXT = re.compile(
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _STARS = "***"
 _DEPTH_MAX = 8
-_QUIET = {"uvicorn.access": logging.WARNING, "httpcore2": logging.WARNING, "numba": logging.WARNING}
+_QUIET = dict.fromkeys(
+    ("uvicorn.access", "uvicorn.error", "httpx2", "httpcore2", "numba", "asyncio"), logging.WARNING
+)
 
 
 def configure_logging(
