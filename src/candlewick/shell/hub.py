@@ -46,7 +46,7 @@ class Hub:
 
     def __init__(self, instruments: Instruments, fanout: Fanout | None = None) -> None:
         self.instruments = instruments
-        self.fanout = fanout or Fanout()
+        self.fanout = Fanout() if fanout is None else fanout
 
     def publish(self, outcome: Outcome, live: Live) -> None:
         """Tell the listeners of one committed batch; call it after `live.apply(outcome, ...)`."""

@@ -278,6 +278,9 @@ def alert_rows(
     rows = []
     for row in named(anomalies) if isinstance(anomalies, Anomalies) else anomalies:
         instrument, open_ns, kind = instruments[row["series"]], row["open_ns"], row["kind"]
+        word = kind if isinstance(kind, str) else watch.KINDS[kind]
+        # A rule that has gone since left its alerts in the store, and took its words with it.
+        reason = watch.reason(row, instrument) if word in watch.KINDS else word
         rows.append(
             AlertRow(
                 instrument.venue,
@@ -285,11 +288,11 @@ def alert_rows(
                 interval_text(row["interval_s"]),
                 to_rfc3339(open_ns),
                 open_ns // NS_PER_MS,
-                kind if isinstance(kind, str) else watch.KINDS[kind],
+                word,
                 watch.SEVERITIES[row["severity"]],
                 row["value"],
                 row["limit"],
-                watch.reason(row, instrument),
+                reason,
             )
         )
     return rows

@@ -61,7 +61,7 @@ def create_app(
     assert live.instruments is instruments, "one registry a run"
     assert hub.instruments is instruments, "one registry a run"
     refuse_unsafe(settings.env, settings.api.host)
-    metrics = metrics or Metrics(hub.fanout, live)
+    metrics = Metrics(hub.fanout, live) if metrics is None else metrics
     schema = Schema()
 
     @contextlib.asynccontextmanager

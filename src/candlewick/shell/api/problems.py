@@ -19,11 +19,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
+from candlewick.shell.api.headers import SECURITY_HEADERS
 from candlewick.shell.database import StoreError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
-_CODES = {404: "not_found", 405: "method_not_allowed", 422: "bad_input"}
+_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_big"}
 
 log = logging.getLogger("candlewick.api")
 
@@ -80,7 +81,7 @@ def response(connection: HTTPConnection, problem: Problem) -> Response:
     return Response(
         msgspec.json.encode(row),
         problem.status,
-        {"Cache-Control": "no-store", **problem.headers},
+        {**SECURITY_HEADERS, "Cache-Control": "no-store", **problem.headers},
         MEDIA_TYPE,
     )
 

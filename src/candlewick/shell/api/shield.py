@@ -10,48 +10,23 @@ never   looks at what is asked for: that is `access.py`
 from __future__ import annotations
 
 import ipaddress
+import re
 import time
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from candlewick.shell.api.headers import SECURITY_HEADERS
 from candlewick.shell.api.problems import Problem, response
 from candlewick.shell.metrics import Metrics
 
 BODY_BYTES_MAX = 64 * 1024
 REQUESTS_MAX = 256
 
-# No inline script, style or foreign host; 'self' covers the socket of the same origin.
-CONTENT_SECURITY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "manifest-src 'self'",
-        "worker-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
-)
-SECURITY_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-
-
-class TooBig(Exception):
-    """A body went over the limit while it was read."""
+_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253})(?::\d{1,5})?\Z", re.ASCII)
 
 
 class Shield:
@@ -116,13 +91,10 @@ class Shield:
             if message["type"] == "http.request":
                 left -= len(message.get("body", b""))
                 if left < 0:
-                    raise TooBig
+                    raise HTTPException(413)  # The one kind that FastAPI passes on.
             return message
 
-        try:
-            await self.app(scope, taken, send)
-        except TooBig:
-            await response(Request(scope), _too_big())(scope, receive, send)
+        await self.app(scope, taken, send)
 
     def _refused(self, scope: Scope) -> Problem | None:
         headers = Headers(scope=scope)
@@ -150,13 +122,14 @@ class Shield:
             return
         denial = response(HTTPConnection(scope), refused)
         await receive()  # The handshake, which has to be read before it is answered.
-        await denial(scope, receive, _as_denial(send))
+        await denial(scope, receive, send)
 
     def _knows(self, host: str) -> bool:
         """Names from the list; a plain address cannot be rebound."""
-        name = urlsplit(f"//{host}").hostname if _plain(host) else None
-        if name is None:
+        match = _HOST.match(host.lower())
+        if match is None:
             return False
+        name = match[1].strip("[]")
         if name in self.hosts:
             return True
         try:
@@ -172,11 +145,6 @@ class Shield:
         return scheme in ("http", "https") and rest.lower() == host.lower()
 
 
-def _plain(host: str) -> bool:
-    """A host and perhaps a port, and nothing that a URL parser would read otherwise."""
-    return 0 < len(host) <= 255 and not set(host) & set("/\\@?#% \t")
-
-
 def _too_big() -> Problem:
     return Problem(413, "too_big", f"a request body has at most {BODY_BYTES_MAX} bytes")
 
@@ -185,12 +153,3 @@ def _template(scope: Scope) -> str:
     """The route's own path: the label must not grow with what callers invent."""
     path = getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) else "unmatched"
-
-
-def _as_denial(send: Send) -> Send:
-    """A plain answer in place of the handshake's."""
-
-    async def sent(message: Message) -> None:
-        await send({**message, "type": f"websocket.{message['type']}"})
-
-    return sent

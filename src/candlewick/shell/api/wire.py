@@ -9,13 +9,19 @@ uvicorn's own `send` frames each message again for each client and waits when on
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from typing import Any
 
 from starlette.types import Scope
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
+from candlewick.shell.fanout import CLOSE_AWAY
+
 EXTENSION = "candlewick.wire"
+# What the operating system keeps for a client that reads slowly; its own limit is megabytes.
+SEND_BYTES_MAX = 256 * 1024
 FINISH_S_MAX = 2.0  # How long the other side may take to answer a close.
 
 
@@ -28,6 +34,8 @@ class SocketWire(WebSocketsSansIOProtocol):
             # The application starts with the next turn of the loop, so it sees this.
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self
+            own = self.transport.get_extra_info("socket")
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES_MAX)
 
     def waiting(self) -> int:
         return self.transport.get_write_buffer_size()
@@ -54,9 +62,17 @@ class SocketWire(WebSocketsSansIOProtocol):
 
     def shutdown(self) -> None:
         if self.handshake_complete and not self.close_sent:
-            self.finish(1012, b"")
-        else:
+            self.finish(CLOSE_AWAY, b"")
+        elif self.disconnected or self.waiting() == 0:
             super().shutdown()
+        else:
+            self.transport.abort()
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """A client that left without reading what it was sent must not keep its socket."""
+        super().on_task_complete(task)
+        if not self.disconnected:
+            self.loop.call_later(FINISH_S_MAX, self.transport.abort)
 
     def _open(self) -> bool:
         return not (self.disconnected or self.close_sent or self.transport.is_closing())
