@@ -7,8 +7,9 @@ gives   bollinger   middle: the mean; NaN, like the bands, for the first `period
 seed    none: the first value is already whole
 source  Bollinger, Bollinger on Bollinger Bands, 2001.  Sums as in `sma.py`, never subtracted from.
         Distances are taken from a close inside the window, which is at most sqrt(period - 1)
-        deviations from the mean (Samuelson, How Deviant Can You Be?, 1968): so the variance keeps
-        its digits where a sum of squared prices has none, and a flat price has exactly 0.
+        deviations from the mean (Samuelson, How Deviant Can You Be?, 1968): so the mean of squares
+        is at most `period` variances, the variance keeps its digits where a sum of squared prices
+        has none, cannot come out below 0, and is exactly 0 where the price is flat.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def _bands(share, width, middle, upper, lower):  # type: ignore[no-untyped-def]
     for j in range(len(middle)):
         mean = middle[j] * share
         variance = upper[j] * share - mean * mean
-        deviation = width * np.sqrt(max(variance, 0.0))
+        deviation = width * np.sqrt(variance)
         middle[j] = lower[j] + mean
         upper[j] = middle[j] + deviation
         lower[j] = middle[j] - deviation
