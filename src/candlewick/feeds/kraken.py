@@ -105,7 +105,7 @@ class Decoder:
         return (known.price_decimals, known.size_decimals) if known else wire.WIDEST
 
     def _admit(self, natives: Iterable[str]) -> dict[str, Instrument]:
-        found = {native: self._roster.admit(native) for native in natives}
+        found = self._roster.admit_all(natives)
         if self._first_series < 0 and found:
             self._first_series = next(iter(found.values())).series
         return found

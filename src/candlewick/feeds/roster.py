@@ -65,6 +65,21 @@ class Roster:
         self._known[native] = found
         return found
 
+    def admit_all(self, natives: Iterable[str]) -> dict[str, Instrument]:
+        """All the symbols of one frame, or none.
+
+        Raises:
+            PeerError: as `admit`; then no symbol of the frame was admitted.
+        """
+        names = list(natives)
+        unknown = [native for native in names if native not in self._known]
+        for native in unknown if len(unknown) > 1 else ():
+            try:
+                Instruments().native(self._venue, native, self._widest)
+            except PeerError:
+                self.admit(native)  # Known to the run by declaration, or refused before the rest.
+        return {native: self.admit(native) for native in names}
+
     def _decimals(self, listed: Instrument | None) -> tuple[int, int]:
         if listed is None:
             return self._widest
