@@ -61,6 +61,8 @@ class World:
         self.store.save_instruments(self.instruments)
         self.reader = Reader(data_dir)
         self.live = Live(self.instruments, STARTED_NS, NAMES, self.settings.env)
+        for one in listing:
+            self.live.feed(one.venue)
         self.hub = Hub(self.instruments)
         self.metrics = Metrics(self.hub.fanout, self.live)
         self.operator = Operator()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from tests.shell.serving import (
     TOKEN,
@@ -53,6 +54,23 @@ def test_a_test_spike_needs_this_runs_token(world: World) -> None:
     )
     assert (answer.status_code, answer.json()) == (200, body)
     assert world.operator.asked == [("BTC/USDT", 6.0)]
+
+
+def test_the_token_may_come_after_the_app_and_change(world: World) -> None:
+    world.operator.local_token = ""
+    app = world.app()
+    world.operator.local_token = "second"
+    headers = {"X-Candlewick-Local": "second"}
+
+    async def ask() -> httpx2.Response:
+        async with (
+            listening(app, "127.0.0.1", 0) as server,
+            httpx2.AsyncClient(trust_env=False) as client,
+        ):
+            url = f"http://127.0.0.1:{server.port}/api/v1/test-spike"
+            return await client.post(url, json={}, headers=headers)
+
+    assert asyncio.run(ask()).status_code == 200
 
 
 def test_without_a_token_nobody_is_the_operator(world: World) -> None:

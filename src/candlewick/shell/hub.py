@@ -71,7 +71,7 @@ class Hub:
         flat, heard = self.fanout.flat_clients(), self.fanout.heard("prices")
         if not (flat or heard):
             return
-        for series in newest_rows(outcome.trades.series):
+        for series in newest_rows(outcome.trades):
             row = live.price_row(series)
             assert row is not None, "publish was called before live.apply"
             frame = framed(msgspec.json.encode(row))

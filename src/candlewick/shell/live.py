@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from candlewick import __version__
-from candlewick.model.columns import Candles, Indicators
+from candlewick.model.columns import Candles, Indicators, Trades
 from candlewick.model.instruments import Instrument, Instruments
 from candlewick.model.outcome import Outcome, Quote
 from candlewick.model.time import NS_PER_MS, to_rfc3339
@@ -118,12 +118,15 @@ class Live:
         return self.feeds.setdefault(venue, Feed(venue))
 
     def _trades(self, outcome: Outcome) -> None:
+        """A trade that fills a hole is no news: prices only go on in time."""
         trades = outcome.trades
-        for series, row in newest_rows(trades.series).items():
+        for series, row in newest_rows(trades).items():
             at_ns, seen_ns = int(trades.at_ns[row]), int(trades.seen_ns[row])
+            known, feed = self.last.get(series), self.feeds.get(self.instruments[series].venue)
+            if known is not None and at_ns < known.at_ns:
+                continue
             self.last[series] = Last(int(trades.price[row]), at_ns)
-            feed = self.feed(self.instruments[series].venue)
-            if seen_ns > 0:
+            if feed is not None and seen_ns > 0:
                 feed.lag_ms = (seen_ns - at_ns) / NS_PER_MS
                 feed.seen_ns = max(feed.seen_ns, seen_ns)
 
@@ -174,15 +177,19 @@ class Live:
             instrument.price_text(instrument.tick),
             instrument.size_text(instrument.lot),
             instrument.price_text(last.price) if last else None,
-            feed.state if feed else "connecting",
+            feed.state if feed else "none",
             self.source,
         )
 
     def status(self, now_ns: int, clients: int) -> shapes.StatusRow:
+        """Only venues with a feed: what `test-spike` makes up has none."""
         symbols: dict[str, list[str]] = {venue: [] for venue in self.feeds}
         for instrument in self.instruments:
-            symbols.setdefault(instrument.venue, []).append(instrument.symbol)
-        feeds = [self._feed_row(self.feeds.get(v, Feed(v)), s, now_ns) for v, s in symbols.items()]
+            if instrument.venue in symbols:
+                symbols[instrument.venue].append(instrument.symbol)
+        feeds = [
+            self._feed_row(self.feeds[venue], found, now_ns) for venue, found in symbols.items()
+        ]
         return shapes.StatusRow(
             __version__,
             self.env,
@@ -221,12 +228,13 @@ def number_or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def newest_rows(series: np.ndarray[Any, np.dtype[np.int32]]) -> dict[int, int]:
-    """The last row of each series in a batch."""
-    if len(series) == 0:
+def newest_rows(trades: Trades) -> dict[int, int]:
+    """The row of each series' newest trade, by the exchange's time and then by order."""
+    if len(trades) == 0:
         return {}
-    found, backwards = np.unique(series[::-1], return_index=True)
-    return dict(zip(found.tolist(), (len(series) - 1 - backwards).tolist(), strict=True))
+    order = np.lexsort((trades.at_ns, trades.series))  # Stable: of equal times the last is last.
+    ends = np.flatnonzero(np.diff(trades.series[order], append=-1))
+    return dict(zip(trades.series[order[ends]].tolist(), order[ends].tolist(), strict=True))
 
 
 def newest_final(candles: Candles) -> dict[Slot, int]:

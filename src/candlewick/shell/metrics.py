@@ -112,7 +112,7 @@ class Metrics:
         if len(trades) == 0:
             return
         self._rows.observe(len(trades))
-        for series, row in newest_rows(trades.series).items():
+        for series, row in newest_rows(trades).items():
             venue = instruments[series].venue
             self._trades.labels(venue).inc(int((trades.series == series).sum()))
             self._lag.labels(venue).observe(max(0.0, (now_ns - int(trades.at_ns[row])) / 1e9))

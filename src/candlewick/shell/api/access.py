@@ -98,7 +98,7 @@ def admit(connection: HTTPConnection, who: Who) -> None:
         raise Problem(403, "not_local", "in production only callers on this machine are answered")
     if who is Who.OPERATOR:
         given = connection.headers.get(TOKEN_HEADER, "")
-        known = str(connection.app.state.local_token)
+        known = str(connection.app.state.control.local_token)
         # Compared as bytes: a header may hold any character, and the time must not tell where.
         same = secrets.compare_digest(given.encode(), known.encode())
         if not (local and known and same):

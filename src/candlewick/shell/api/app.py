@@ -84,7 +84,7 @@ def create_app(
     )
     app.router.route_class = GuardedRoute
     app.state.env = settings.env
-    app.state.local_token = control.local_token
+    app.state.control = control
     app.state.fanout = hub.fanout
     hub.fanout.status = lambda: live.status(time.time_ns(), len(hub.fanout))
     problems.install(app)

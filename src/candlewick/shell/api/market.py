@@ -163,14 +163,15 @@ class Market:
     async def alerts(
         self, symbol: questions.Symbol, asked: Annotated[questions.SomeRows, Query()]
     ) -> Response:
-        """Anomalies, newest first, with the reason."""
-        of = self._market(symbol, asked.venue)
-        rows, ms = await self._read(
-            lambda: shapes.alert_rows(
-                self.instruments,
-                [row._asdict() for row in self.reader.anomalies(of.series, asked.limit)],
-            )
-        )
+        """Anomalies of a symbol, at every venue unless told, newest first, with the reason."""
+        found = questions.markets(self.instruments, symbol, asked.venue)
+
+        def alerts() -> list[shapes.AlertRow]:
+            rows = [row for of in found for row in self.reader.anomalies(of.series, asked.limit)]
+            rows.sort(key=lambda row: row.open_ns, reverse=True)
+            return shapes.alert_rows(self.instruments, [r._asdict() for r in rows[: asked.limit]])
+
+        rows, ms = await self._read(alerts)
         return _answer(Rows(rows), ms)
 
     async def gaps(self, asked: Annotated[questions.SomeGaps, Query()]) -> Response:

@@ -34,8 +34,8 @@ _TYPES = {
 class Control(Protocol):
     """What the operator may ask of the running program.
 
-    `local_token` is made anew at every start and written where only this user can read it; empty
-    means that nobody may.
+    `local_token` is made anew at every start and written where only this user can read it; it is
+    asked for at every call, and while it is empty nobody may.
     """
 
     local_token: str
