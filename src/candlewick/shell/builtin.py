@@ -36,7 +36,7 @@ CATCH_UP_NS_MAX = 10 * NS_PER_S
 CONNECTIONS_MAX, CONNECTIONS_WINDOW_NS = 300, 300 * NS_PER_S
 QUEUE_BYTES_MAX = 4 * 1024 * 1024
 STOP_S_MAX = 2.0
-_BINANCE_SHARE = 0.75
+BINANCE_SHARE = 0.75
 
 
 class BuiltinExchange:
@@ -61,8 +61,8 @@ class BuiltinExchange:
         queue_bytes_max: int = QUEUE_BYTES_MAX,
         weight_a_minute: int = binance_frames.WEIGHT_A_MINUTE,
     ) -> None:
-        self.binance: Market = binance_market(seed, trades_per_s * _BINANCE_SHARE)
-        self.kraken: Market = kraken_market(seed, trades_per_s * (1.0 - _BINANCE_SHARE))
+        self.binance: Market = binance_market(seed, trades_per_s * BINANCE_SHARE)
+        self.kraken: Market = kraken_market(seed, trades_per_s * (1.0 - BINANCE_SHARE))
         self.host, self.port = host, port
         self.counts: Counter[str] = Counter()
         self._now_ns, self._queue_bytes_max = now_ns, queue_bytes_max
