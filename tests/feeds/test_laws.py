@@ -121,8 +121,9 @@ def test_microseconds_are_told_from_milliseconds() -> None:
 
 
 def test_one_symbol_has_one_source_of_trades() -> None:
-    one = b'{"e":"aggTrade","E":1,"s":"BTCUSDT","a":5,"p":"1","q":"2","f":7,"l":9,"T":1723161255342,"m":false,"M":true}'  # noqa: E501
-    other = b'{"e":"trade","E":1,"s":"BTCUSDT","t":7,"p":"1","q":"2","T":1723161255342,"m":false,"M":true}'  # noqa: E501
+    tail = b'"T":1723161255342,"m":false,"M":true}'
+    one = b'{"e":"aggTrade","E":1,"s":"BTCUSDT","a":5,"p":"1","q":"2","f":7,"l":9,' + tail
+    other = b'{"e":"trade","E":1,"s":"BTCUSDT","t":7,"p":"1","q":"2",' + tail
     for frames, ident in (([one, other], 5), ([other, one], 7)):
         for batch in ([frames], [frames[:1], frames[1:]]):
             decoder = binance.Decoder(Instruments())
@@ -136,11 +137,11 @@ def test_a_lost_depth_message_resets_that_symbol_only(lines: Any) -> None:
     frames = [frame for _, frame in lines(name)]
     lost = next(i for i, f in enumerate(frames) if i > 1000 and b"ethusdt@depth" in f.raw)
     u = [int(x) for x in re.findall(rb'"[Uu]":(\d+)', frames[lost].raw)]
-    decoder = binance.Decoder(Instruments())
     instruments = Instruments()
     decoder = binance.Decoder(instruments)
     decoded = decoder.decode(frames[:lost] + frames[lost + 1 :])
-    standing = {i.symbol: decoder.book(i.series).valid for i in instruments}  # type: ignore[union-attr]
+    books = {i.symbol: decoder.book(i.series) for i in instruments}
+    standing = {symbol: book is not None and book.valid for symbol, book in books.items()}
     assert standing == {"DOT/USDT": True, "BTC/USDT": True, "ETH/USDT": False}
     (gap,) = decoded.gaps.records().tolist()
     assert instruments[gap[0]].symbol == "ETH/USDT"
@@ -174,3 +175,17 @@ def test_the_venue_of_a_time_from_the_future_keeps_its_clock() -> None:
     assert [q.reason for q in decoded.quarantined] == ["from_the_future"]
     assert decoded.events.kind.tolist() == [Kind.TICK] * 3
     assert [(at // 10**6) - now_ms for at in decoded.events.at_ns.tolist()] == [0, 59_000, 59_250]
+
+
+def test_a_symbol_that_the_shell_admits_takes_the_compiled_lane() -> None:
+    """However many there are: the tables of the lane grow with the series."""
+    raw = b'{"e":"trade","E":1,"s":"%s","t":7,"p":"1","q":"2","T":1723161255342,"m":true,"M":true}'
+    instruments = Instruments()
+    decoder = binance.Decoder(instruments)
+    natives = [f"A{i}USDT" for i in range(100)]
+    admitted = [decoder.admit(native).series for native in natives]
+    assert admitted == list(range(100))
+    decoder._plain = None  # type: ignore[assignment,method-assign]
+    decoded = decoder.decode([Frame(raw % native.encode()) for native in reversed(natives)])
+    assert decoded.events.series.tolist() == admitted[::-1]
+    assert decoded.counts["data_frames"] == 100

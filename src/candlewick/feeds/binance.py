@@ -63,10 +63,6 @@ class Decoder:
         found = self._books.get(series)
         return found.book if found else None
 
-    def admit(self, native: str) -> Instrument:
-        """The instrument of a symbol that is subscribed."""
-        return self._roster.admit(native)
-
     def decode(self, frames: Sequence[Frame]) -> Decoded:
         """Read frames in their order; never raises for what they hold."""
         batch = Batch(wire.VENUE, self._clock)
@@ -115,7 +111,7 @@ class Decoder:
             if book is not None and (best := book.best()) is not None:
                 batch.quotes[series] = best
 
-    def _admit(self, native: str) -> Instrument:
+    def admit(self, native: str) -> Instrument:
         """The instrument of a symbol, known to the compiled lane from now on."""
         instrument = self._roster.admit(native)
         series = instrument.series
@@ -167,7 +163,7 @@ class Decoder:
         """The symbols that an address names are known from here on, where they may be."""
         for native, _ in wire.named_streams(url):
             try:
-                self._admit(native)
+                self.admit(native)
             except PeerError:
                 continue
 
@@ -258,7 +254,7 @@ class Decoder:
         known = self._roster.find(native)
         if known is None:
             parse(wire.WIDEST)
-            known = self._admit(native)
+            known = self.admit(native)
         return known, parse((known.price_decimals, known.size_decimals))
 
     def _read_depth(self, payload: bytes, frame: Frame, batch: Batch) -> bool:
@@ -337,7 +333,7 @@ class Decoder:
         batch.notices += [Notice("listing", text) for text in self._roster.listing(told)]
         if wire.asked_by_name(frame.url):
             for instrument in told:
-                self._admit(instrument.native)
+                self.admit(instrument.native)
         return True
 
     _events: ClassVar[dict[str, Callable[[Decoder, bytes, Frame, Batch], bool]]] = {

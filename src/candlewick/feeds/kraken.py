@@ -1,4 +1,4 @@
-"""Kraken spot, WebSocket v2: trades, checked books, quotes.  https://docs.kraken.com/api/docs/websocket-v2
+"""Kraken spot, WebSocket v2: trades, checked books, quotes.
 
 takes   v2 frames, and REST `Trades` and `AssetPairs` answers
 gives   `Decoded`; trade ids run without a gap per pair, so `continuity.py` can check them
@@ -53,7 +53,7 @@ class Decoder:
 
     def admit(self, native: str) -> Instrument:
         """The instrument of a symbol that is subscribed."""
-        return self._roster.admit(native)
+        return self._admit([native])[native]
 
     def decode(self, frames: Sequence[Frame]) -> Decoded:
         """Read frames in their order; never raises for what they hold."""
