@@ -196,9 +196,13 @@ test('numbers keep the decimals of the instrument, zero is a value, nothing is a
   assert.equal(words.price(0, 2), '0.00');
   assert.equal(words.price(null, 2), '–');
   assert.equal(words.price(-1234.5, 1), '−1,234.5');
-  assert.equal(words.decimalsOf('0.01000000', 8), 2);
-  assert.equal(words.decimalsOf('1', 8), 0);
-  assert.equal(words.decimalsOf('', 8), 8);
+  assert.equal(words.decimalsOf('0.01000000', '95352.85'), 2);
+  assert.equal(words.decimalsOf('1', '12'), 0);
+  assert.equal(words.decimalsOf('0.00000001', '0.00001234'), 8);
+  assert.equal(words.decimalsOf('0.01', null), 2);
+  // Eight decimals of Bitcoin are an assumption of the recording, not its tick.
+  assert.equal(words.decimalsOf('0.00000001', '95352.85'), 2);
+  assert.equal(words.decimalsOf('0.00000001', '2.2868'), 8);
   assert.equal(words.amount('0'), '0');
   assert.equal(words.amount(1_234_567), '1.235M');
   assert.equal(words.percent(0.01234), '+1.23%');

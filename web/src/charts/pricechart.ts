@@ -54,6 +54,8 @@ export interface ChartEvents {
   hover(bar: Bar | null): void;
   /** Whether the newest bar is out of view. */
   away(is: boolean): void;
+  /** How many bars are drawn with a hole in them or missing altogether. */
+  holes(bars: number): void;
   nearLeftEdge(): void;
 }
 
@@ -328,7 +330,9 @@ export class PriceChart {
     this.#markers.setMarkers(
       markersOf(this.#marked, slots, this.#interval, this.#interval_ms, colours),
     );
-    this.#bands.show(bandsOf(this.#marked.gaps, slots, this.#interval_ms), colours);
+    const bands = bandsOf(this.#marked.gaps, slots, this.#interval_ms);
+    this.#bands.show(bands, colours);
+    this.#events.holes(bands.filter(({ kind }) => kind === 'gap' || kind === 'absent').length);
   }
 
   #tryJump(): void {

@@ -82,6 +82,8 @@ export class Session {
   #dirty = new Set<'signals' | 'alerts' | 'gaps'>();
   #seqs = new Map<string, number>();
   #joins = 0;
+  /** How many markets the server had when this page last looked. */
+  #listed = 0;
   #hidden: ReturnType<typeof setTimeout> | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
   #marketStop = new AbortController();
@@ -198,6 +200,7 @@ export class Session {
         this.#rest.gaps(),
       ]);
       this.symbols = symbols.data;
+      this.#listed = symbols.data.length;
       this.#setStatus(status);
       this.#gaps.clear();
       this.#gaps.add(gaps.data);
@@ -308,6 +311,11 @@ export class Session {
   #setStatus(status: Status): void {
     this.status = status;
     this.statusAt = performance.now();
+    const listed = status.feeds.reduce((sum, feed) => sum + feed.symbols.length, 0);
+    if (this.boot !== 'ready' || listed === this.#listed) return;
+    // A feed has told which markets it has, perhaps only now: the server had just started.
+    this.#listed = listed;
+    void this.#loadAll();
   }
 
   #mark(list: 'signals' | 'alerts' | 'gaps'): void {

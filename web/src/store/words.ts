@@ -10,11 +10,18 @@ export type Zone = 'utc' | 'local';
 
 const pad = (part: number): string => String(part).padStart(2, '0');
 
-/** Decimals of a tick such as `0.01`; the row's `price_decimals` where the tick says nothing. */
-export function decimalsOf(tick: string, otherwise: number): number {
+/** A tick finer than this many digits of the price was not told by the venue, only assumed. */
+const DIGITS_MAX = 10;
+const DIGITS_SHOWN = 7;
+
+/** How many decimals to show: the tick's, or seven digits in all where the tick is not known. */
+export function decimalsOf(tick: string, last: string | number | null | undefined): number {
   const point = tick.indexOf('.');
-  if (!/^[0-9.]+$/.test(tick) || Number(tick) === 0) return otherwise;
-  return point < 0 ? 0 : tick.slice(point + 1).replace(/0+$/, '').length;
+  const fine = point < 0 ? 0 : tick.slice(point + 1).replace(/0+$/, '').length;
+  const size = Math.abs(Number(last ?? 0));
+  const whole = size > 0 ? Math.floor(Math.log10(size)) + 1 : 0;
+  if (size === 0 || whole + fine <= DIGITS_MAX) return fine;
+  return Math.min(fine, Math.max(0, DIGITS_SHOWN - whole));
 }
 
 const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
