@@ -20,6 +20,7 @@ from candlewick.feeds.book import (
     SequencedBook,
     Standing,
 )
+from candlewick.feeds.levels import Shelf
 
 Levels = list[tuple[int, int]]
 
@@ -119,13 +120,13 @@ def test_a_thousand_level_snapshot_is_cheap() -> None:
 
 
 def built(last_id: int = 10) -> SequencedBook:
-    book = SequencedBook(0)
+    book = SequencedBook(0, Shelf())
     book.snapshot(change(last_id, last_id, [(100, 1)], [(110, 1)]))
     return book
 
 
 def test_a_snapshot_joins_the_changes_that_waited() -> None:
-    book = SequencedBook(0)
+    book = SequencedBook(0, Shelf())
     for first, last, price in ((5, 8, 90), (9, 12, 91), (13, 13, 92)):
         assert book.change(change(first, last, [(price, 1)], [])) is None
     assert book.book.state is Standing.BUILDING
@@ -136,7 +137,7 @@ def test_a_snapshot_joins_the_changes_that_waited() -> None:
 
 
 def test_a_snapshot_that_is_too_old_leaves_it_building() -> None:
-    book = SequencedBook(0)
+    book = SequencedBook(0, Shelf())
     book.change(change(20, 21, [(90, 1)], []))
     book.asking.ask(1)
     book.snapshot(change(18, 18, [(80, 1)], [(110, 1)]))
@@ -186,7 +187,7 @@ def test_update_ids_that_begin_anew_make_it_invalid() -> None:
 
 
 def test_waiting_changes_are_bounded_and_then_it_is_asked_again() -> None:
-    book = SequencedBook(0)
+    book = SequencedBook(0, Shelf())
     assert book.asking.ask(0)
     for i in range(WAITING_MAX):
         book.change(change(i, i, [(50, 1)], []))

@@ -156,7 +156,8 @@ def test_a_listing_gives_decimals_tick_and_lot_only_to_markets_that_come(lines: 
     instruments = Instruments()
     trade = Frame(
         b'{"channel":"trade","type":"update","data":[{"symbol":"EUR/USD","side":"sell",'
-        b'"price":1.08,"qty":5.00000000,"ord_type":"limit","trade_id":7,"timestamp":"2024-05-27T12:33:10.8Z"}]}'
+        b'"price":1.08,"qty":5.00000000,"ord_type":"limit","trade_id":7,'
+        b'"timestamp":"2024-05-27T12:33:10.8Z"}]}'
     )
     _, decoded = decode([*lines(LISTING), ({}, trade)], instruments)
     assert decoded.counts["data_frames"] == 2

@@ -27,6 +27,8 @@ MICROSECONDS_FROM = 100_000_000_000_000  # In ms the year 5138, in us 1973.
 _KIND_BOOK = GAP_KINDS.index("book")
 _HOW_HISTORY = GAP_HOW.index("history")
 
+_NO_GAPS = Gaps.empty()
+
 Row = tuple[int, int, int, int, int, int, int]
 GapRow = tuple[int, int, int, int, int, int, int, int, int, int]
 
@@ -130,6 +132,6 @@ class Batch:
             quarantined=self.quarantined,
             notices=self.notices,
             wants=self.wants,
-            gaps=Gaps.from_rows(self.gaps),
+            gaps=Gaps.from_rows(self.gaps) if self.gaps else _NO_GAPS,
             counts=self.counts,
         )

@@ -23,6 +23,7 @@ from candlewick.errors import PeerError
 from candlewick.feeds import binance_rows as rows
 from candlewick.feeds import binance_scan as fast
 from candlewick.feeds import binance_wire as wire
+from candlewick.feeds import levels
 from candlewick.feeds.batch import Batch, checked_ns, clock, epoch_ns
 from candlewick.feeds.book import BookState, Change
 from candlewick.feeds.books import Books
@@ -74,7 +75,8 @@ class Decoder:
         text = np.frombuffer(b"".join([*raws, b" "]), np.uint8)
         columns = np.empty((7, max(len(raws), 1)), np.int64)
         found = np.zeros(fast.FOUND, np.int64)
-        self._quotes[:, 0] = 0
+        shelf = self._books.shelf
+        self._quotes[:, 0] = shelf.heads[:, levels.MOVED] = 0
         longest = max(lengths, default=0)
         if len(self._prices) < longest // 10:  # The shortest level is ["1","1"], of ten bytes.
             self._prices = grown(self._prices, longest // 10)
@@ -84,8 +86,9 @@ class Decoder:
             at = fast.scan(
                 text, ends, seen, at, self._names, self._series, self._scales, self._sources,
                 self._clock, columns, self._quotes, self._prices, self._sizes, found,
+                shelf.keys, shelf.sizes, shelf.counts, shelf.heads,
             )  # fmt: skip
-            if found[fast.STOP] == fast.DEPTH:
+            if found[fast.STOP] in (fast.DEPTH, fast.CROSSED):
                 self._fast_depth(found.tolist(), int(seen[at]), batch)
             elif found[fast.STOP] == fast.PLAIN:
                 self._plain(frames[at], batch)
@@ -106,6 +109,7 @@ class Decoder:
             self._tickers.add(series)
             _, bid, bid_size, ask, ask_size, at_ns = self._quotes[series].tolist()
             batch.quotes[series] = Quote(series, bid, bid_size, ask, ask_size, max(at_ns, 0))
+        batch.moved.update(np.flatnonzero(self._books.shelf.heads[:, levels.MOVED]).tolist())
         for series in batch.moved:
             book = None if series in self._tickers else self.book(series)
             if book is not None and (best := book.best()) is not None:
@@ -132,16 +136,20 @@ class Decoder:
     def _fast_depth(self, found: list[int], seen_ns: int, batch: Batch) -> None:
         """A `depthUpdate` that the compiled lane read; its columns are copied, as a book may keep
         them waiting."""
+        instrument, at_ns = self._instrument[found[fast.SERIES]], found[fast.AT_NS]
+        ids = (found[fast.FIRST_ID], found[fast.LAST_ID])
+        if found[fast.STOP] == fast.CROSSED:
+            self._books.crossed(instrument, ids, at_ns, seen_ns, batch)
+            return
         count = found[fast.LEVELS]
         change = Change(
-            found[fast.FIRST_ID],
-            found[fast.LAST_ID],
-            found[fast.AT_NS],
+            *ids,
+            at_ns,
             self._prices[:count].copy(),
             self._sizes[:count].copy(),
             found[fast.BIDS],
         )
-        self._books.change(self._instrument[found[fast.SERIES]], change, seen_ns, batch)
+        self._books.change(instrument, change, seen_ns, batch)
 
     # The plain lane: one frame, any spelling.
 

@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from candlewick.feeds import levels
 from candlewick.feeds.batch import FUTURE_NS_MAX, MICROSECONDS_FROM, TICK_NS, TIME_NS_MAX
+from candlewick.feeds.book import LEVELS_MAX, RESTART_IDS
 from candlewick.kernel import kernel
 
 # Why a scan stopped (`found[STOP]`), and what else it found.
-ENDED, PLAIN, DEPTH = 0, 1, 2
+ENDED, PLAIN, DEPTH, CROSSED = range(4)
 STOP, ROWS, DATA, CONTROL, SERIES, AT_NS, FIRST_ID, LAST_ID, BIDS, LEVELS = range(10)
 FOUND = 10
 SYMBOL_BYTES_MAX = 16
@@ -280,11 +282,13 @@ def unwrap(text: Any, at: int, end: int) -> tuple[int, bool]:
 def scan(
     text: Any, ends: Any, seen: Any, frame: int, names: Any, series: Any, scales: Any,
     sources: Any, clock: Any, rows: Any, quotes: Any, prices: Any, sizes: Any, found: Any,
+    keys: Any, amounts: Any, counts: Any, heads: Any,
 ) -> int:  # fmt: skip
     """Read frames from `frame` on; gives the first that needs the caller, or their number.
 
-    Trades and ticks go to `rows` (the seven event columns by row), quotes to `quotes` by series;
-    `found` says why it stopped and, at a `depthUpdate`, what that held.
+    Trades and ticks go to `rows` (the seven event columns by row), quotes to `quotes` by series,
+    changes of valid books to their shelf; `found` says why it stopped and, at a `depthUpdate` that
+    is more than the next change of a valid book, what that held.
     """
     found[STOP] = ENDED
     while frame < len(ends):
@@ -318,9 +322,11 @@ def scan(
             if at_ns >= clock[0] + TICK_NS:
                 put(rows, found, found[SERIES], 2, 0, at_ns, seen_ns, 0, 0)
                 clock[0] = at_ns
-            found[STOP], found[AT_NS] = DEPTH, at_ns
             found[DATA] += 1
-            return frame
+            found[AT_NS] = at_ns
+            found[STOP] = settle(found, prices, sizes, keys, amounts, counts, heads)
+            if found[STOP] != ENDED:
+                return frame
         else:
             at, place, bid, bid_size, ask, ask_size = book_ticker(
                 text, at, end, names, series, scales
@@ -332,6 +338,30 @@ def scan(
             found[DATA] += 1
         frame += 1
     return frame
+
+
+@kernel
+def settle(
+    found: Any, prices: Any, sizes: Any, keys: Any, amounts: Any, counts: Any, heads: Any
+) -> int:
+    """The next change of a valid book is applied here (`book.SequencedBook.change` is the rule);
+    anything else stops the scan."""
+    place, rows = found[SERIES], found[LEVELS]
+    if place >= len(heads) or heads[place, levels.LIVE] == 0:
+        return DEPTH
+    after_id = max(heads[place, levels.LAST_ID], heads[place, levels.STREAM_ID])
+    if found[LAST_ID] <= after_id and found[LAST_ID] + RESTART_IDS >= after_id:
+        return ENDED
+    room = keys.shape[2] - max(counts[place, 0], counts[place, 1])
+    if found[FIRST_ID] > after_id + 1 or found[LAST_ID] <= after_id or rows > room:
+        return DEPTH
+    heads[place, levels.LAST_ID] = heads[place, levels.STREAM_ID] = found[LAST_ID]
+    heads[place, levels.AT_NS] = found[AT_NS]
+    heads[place, levels.MOVED] = 1
+    crossed = levels.change(
+        keys[place], amounts[place], counts[place], prices, sizes, found[BIDS], rows, LEVELS_MAX
+    )
+    return CROSSED if crossed else ENDED
 
 
 @kernel

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from candlewick.feeds import levels
-from candlewick.kernel import grown
+from candlewick.feeds.levels import Shelf
 from candlewick.model.columns import Ints
 from candlewick.model.outcome import Quote
 from candlewick.model.time import NS_PER_S
@@ -27,7 +27,6 @@ WAITING_MAX = 1_000  # Changes kept while a snapshot is fetched (100 s); then dr
 ASKS_MAX = 6  # Snapshots of one book in a minute.
 ASKS_WITHIN_NS = 60 * NS_PER_S
 RESTART_IDS = 1_000_000_000  # Ids that fall back by so much are a new sequence, not an old message.
-_LEVELS_FIRST = 256
 
 
 class Standing(Enum):
@@ -61,62 +60,57 @@ class Hole(NamedTuple):
 class BookState:
     """Levels of one instrument, market by price, and their standing.
 
-    `depth` is how many levels a side the venue promises (0: all of them).
+    `depth` is how many levels a side the venue promises (0: all of them).  On a shared `shelf` its
+    row is its series.
     """
 
-    __slots__ = (
-        "_counts",
-        "_cuts",
-        "_keys",
-        "_sizes",
-        "at_ns",
-        "depth",
-        "reason",
-        "series",
-        "state",
-    )
+    __slots__ = ("_row", "_shelf", "_state", "depth", "reason", "series")
 
-    def __init__(self, series: int, depth: int = 0) -> None:
+    def __init__(self, series: int, depth: int = 0, shelf: Shelf | None = None) -> None:
         self.series = series
         self.depth = depth
-        self.state = Standing.BUILDING
         self.reason = "no snapshot yet"
-        self.at_ns = 0
-        self._keys: Ints = np.zeros((2, _LEVELS_FIRST), np.int64)
-        self._sizes: Ints = np.zeros((2, _LEVELS_FIRST), np.int64)
-        self._counts: Ints = np.zeros(2, np.int64)
-        self._cuts: Ints = np.zeros(3, np.int64)
+        self._state = Standing.BUILDING
+        self._row = 0 if shelf is None else series
+        self._shelf = Shelf() if shelf is None else shelf
+        self._shelf.room(self._row + 1, 0)
+
+    @property
+    def state(self) -> Standing:
+        return self._state
 
     @property
     def valid(self) -> bool:
-        return self.state is Standing.VALID
+        return self._state is Standing.VALID
+
+    @property
+    def at_ns(self) -> int:
+        """Exchange time of the content."""
+        return int(self._shelf.heads[self._row, levels.AT_NS])
 
     def best(self) -> Quote | None:
         """Best bid and ask, or nothing: not valid, or a side is empty."""
-        bids, asks = self._counts.tolist()
-        if self.state is not Standing.VALID or not bids or not asks:
+        if self._state is not Standing.VALID:
             return None
-        return Quote(
-            self.series,
-            int(self._keys[0, bids - 1]),
-            int(self._sizes[0, bids - 1]),
-            -int(self._keys[1, asks - 1]),
-            int(self._sizes[1, asks - 1]),
-            self.at_ns,
-        )
+        bids, asks = self.side(0, 1), self.side(1, 1)
+        if not bids or not asks:
+            return None
+        return Quote(self.series, *bids[0], *asks[0], self.at_ns)
 
     def levels(self, depth: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Bids from high to low and asks from low to high; empty unless valid."""
-        if self.state is not Standing.VALID:
+        if self._state is not Standing.VALID:
             return [], []
         return self.side(0, depth), self.side(1, depth)
 
     def side(self, side: int, depth: int) -> list[tuple[int, int]]:
         """The best levels of a side (0 bids, 1 asks) whatever the standing: for the checksum that
         decides about it."""
-        count = int(self._counts[side])
-        rows = slice(max(count - depth, 0), count)
-        keys, sizes = self._keys[side, rows].tolist(), self._sizes[side, rows].tolist()
+        shelf, row = self._shelf, self._row
+        count = int(shelf.counts[row, side])
+        first = max(count - depth, 0)
+        keys = shelf.keys[row, side, first:count].tolist()
+        sizes = shelf.sizes[row, side, first:count].tolist()
         sign = -1 if side else 1
         return [
             (sign * key, size) for key, size in zip(reversed(keys), reversed(sizes), strict=True)
@@ -124,36 +118,35 @@ class BookState:
 
     def replace(self, change: Change) -> bool:
         """A snapshot: everything before it is forgotten; false where its prices cross."""
-        self._counts[:] = 0
-        self.state, self.reason = Standing.VALID, ""
+        self._shelf.counts[self._row] = 0
+        self._stand(Standing.VALID, "")
         return self.change(_worst_first(change))
 
     def change(self, change: Change) -> bool:
         """Apply a message to a valid book; false where prices cross, it is invalid then."""
-        total = len(change.prices)
-        room = int(self._counts.max()) + total
-        if room > self._keys.shape[1]:
-            self._keys = np.ascontiguousarray(grown(self._keys.T, room).T)
-            self._sizes = np.ascontiguousarray(grown(self._sizes.T, room).T)
-        self._cuts[0] = change.bids
-        self._cuts[1] = total
-        self._cuts[2] = self.depth or LEVELS_MAX
-        self.at_ns = change.at_ns
+        shelf, row, total = self._shelf, self._row, len(change.prices)
+        shelf.room(row + 1, int(shelf.counts[row].max()) + total)
+        shelf.heads[row, levels.AT_NS] = change.at_ns
         crossed = levels.change(
-            self._keys, self._sizes, self._counts, change.prices, change.sizes, self._cuts
-        )
+            shelf.keys[row], shelf.sizes[row], shelf.counts[row], change.prices, change.sizes,
+            change.bids, total, self.depth or LEVELS_MAX,
+        )  # fmt: skip
         if crossed:
             self.invalidate("crossed")
         return not crossed
 
     def invalidate(self, reason: str) -> None:
         """No price from here on, until a snapshot."""
-        self.state, self.reason = Standing.INVALID, reason
+        self._stand(Standing.INVALID, reason)
 
     def rebuild(self, reason: str) -> None:
         """A snapshot is on its way."""
-        self.state, self.reason = Standing.BUILDING, reason
-        self._counts[:] = 0
+        self._stand(Standing.BUILDING, reason)
+        self._shelf.counts[self._row] = 0
+
+    def _stand(self, state: Standing, reason: str) -> None:
+        self._state, self.reason = state, reason
+        self._shelf.heads[self._row, levels.LIVE] = state is Standing.VALID
 
 
 def _worst_first(change: Change) -> Change:
@@ -192,15 +185,33 @@ class SequencedBook:
     Holes in the run of ids are told whether the book is valid or not.
     """
 
-    __slots__ = ("_stream_id", "_stream_ns", "_waiting", "asking", "book", "last_id")
+    __slots__ = ("_shelf", "_stream_ns", "_waiting", "asking", "book")
 
-    def __init__(self, series: int) -> None:
-        self.book = BookState(series)
-        self.last_id = -1  # The last update that is in the book.
+    def __init__(self, series: int, shelf: Shelf) -> None:
+        self.book = BookState(series, 0, shelf)
         self.asking = Asking()
-        self._stream_id = -1  # The last update that came.
+        self._shelf = shelf
         self._stream_ns = 0
         self._waiting: deque[Change] = deque(maxlen=WAITING_MAX)
+        self.last_id = self._stream_id = -1
+
+    @property
+    def last_id(self) -> int:
+        """The last update that is in the book."""
+        return int(self._shelf.heads[self.book.series, levels.LAST_ID])
+
+    @last_id.setter
+    def last_id(self, last_id: int) -> None:
+        self._shelf.heads[self.book.series, levels.LAST_ID] = last_id
+
+    @property
+    def _stream_id(self) -> int:
+        """The last update that came."""
+        return int(self._shelf.heads[self.book.series, levels.STREAM_ID])
+
+    @_stream_id.setter
+    def _stream_id(self, stream_id: int) -> None:
+        self._shelf.heads[self.book.series, levels.STREAM_ID] = stream_id
 
     def snapshot(self, change: Change) -> None:
         """Join a snapshot (`last_id` is its update id) to what waits.
@@ -244,14 +255,18 @@ class SequencedBook:
         self._stream_id, self._stream_ns = change.last_id, change.at_ns
         return self._apply(change) or hole
 
+    def crossed(self, first_id: int, last_id: int, at_ns: int) -> Hole:
+        """Updates after which prices cross: the book is of no use, as if they had not come."""
+        self.book.invalidate("crossed")
+        self.asking.open = False
+        return Hole(first_id, last_id, at_ns, at_ns)
+
     def _apply(self, change: Change) -> Hole | None:
         if self.book.valid:
             self.last_id = change.last_id
             if self.book.change(change):
                 return None
-            hole = Hole(change.first_id, change.last_id, change.at_ns, change.at_ns)
-            self.asking.open = False
-            return hole
+            return self.crossed(change.first_id, change.last_id, change.at_ns)
         if len(self._waiting) == WAITING_MAX:
             self._waiting.clear()
             self.asking.open = False

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from candlewick.errors import PeerError
 from candlewick.feeds.batch import Batch, GapRow
-from candlewick.feeds.book import Change, SequencedBook
+from candlewick.feeds.book import Change, Hole, SequencedBook
+from candlewick.feeds.levels import Shelf
 from candlewick.model.instruments import Instrument
 
 _HOLES_MAX = 64  # Of a book, that its next snapshot repairs; older ones stay open in the ledger.
 
 
 class Books:
-    """Sequenced books by series."""
+    """Sequenced books by series, all on one shelf."""
 
-    __slots__ = ("_books", "_holes", "_instruments")
+    __slots__ = ("_books", "_holes", "_instruments", "shelf")
 
     def __init__(self) -> None:
+        self.shelf = Shelf()
         self._books: dict[int, SequencedBook] = {}
         self._holes: dict[int, list[GapRow]] = {}
         self._instruments: dict[int, Instrument] = {}
@@ -34,9 +36,21 @@ class Books:
         book = self._of(instrument)
         hole = book.change(change)
         if hole is not None:
-            row = batch.book_hole(series, *hole, seen_ns or change.at_ns)
-            self._holes[series] = [*self._holes.get(series, [])[1 - _HOLES_MAX :], row]
+            self._broken(series, hole, seen_ns or change.at_ns, batch)
         self._after(book, instrument, change.at_ns, batch)
+
+    def crossed(
+        self, instrument: Instrument, ids: tuple[int, int], at_ns: int, seen_ns: int, batch: Batch
+    ) -> None:
+        """The compiled lane applied a diff, and prices cross."""
+        book = self._of(instrument)
+        hole = book.crossed(*ids, at_ns)
+        self._broken(instrument.series, hole, seen_ns or at_ns, batch)
+        self._after(book, instrument, at_ns, batch)
+
+    def _broken(self, series: int, hole: Hole, seen_ns: int, batch: Batch) -> None:
+        row = batch.book_hole(series, *hole, seen_ns)
+        self._holes[series] = [*self._holes.get(series, [])[1 - _HOLES_MAX :], row]
 
     def snapshot(self, instrument: Instrument, change: Change, batch: Batch) -> None:
         """Join a snapshot; if the book is whole after it, so are its holes."""
@@ -62,7 +76,7 @@ class Books:
     def _of(self, instrument: Instrument) -> SequencedBook:
         book = self._books.get(instrument.series)
         if book is None:
-            book = self._books[instrument.series] = SequencedBook(instrument.series)
+            book = self._books[instrument.series] = SequencedBook(instrument.series, self.shelf)
             self._instruments[instrument.series] = instrument
         return book
 
