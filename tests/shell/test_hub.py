@@ -209,6 +209,16 @@ def test_a_final_candle_overtakes_the_unsent_preview_of_its_window(house: House)
     assert rows == [("1970-01-01T00:01:00Z", True), ("1970-01-01T00:02:00Z", False)]
 
 
+def test_a_preview_that_is_still_unsent_when_its_candle_closes_is_not_sent(house: House) -> None:
+    _, ear = house.guest(CANDLES)
+    house.publish(preview(opened(0, 60, M, 100)))
+    house.publish(closed(opened(0, 60, M, 101, final=1)))
+    house.fanout.flush()
+    assert [frame["data"]["final"] for frame in ear.heard()] == [True]
+    assert house.fanout.conflated == 1
+    assert house.counted()
+
+
 def test_a_late_preview_is_forgotten_once_its_candle_is_final(house: House) -> None:
     _, ear = house.guest(CANDLES)
     house.publish(preview(opened(0, 60, M, 100)))
