@@ -3,12 +3,13 @@
 **Kernel** (a row in, a row out): one file in a room, e.g. `indicators/rsi.py`, with
 
     STATE    record(...)     the scalars of one series' state, parameters included
-    TAKES    ("close",)      the input columns, float64
-    GIVES    ("rsi",)        the output columns; a single one is named as the file
+    TAKES    ("close",)      the input columns, among open_ns, open, high, low, close, volume
+    GIVES    ("rsi",)        the output columns; the first is named as the entry
     VERSION  1               raised whenever the same input gives another output or state
     start(head, **periods)   writes the parameters into a zeroed state; gives the window's length
-    step(head, window, *row, out, at)       one row of one series into `out[at]`; compiled
-    scan(head, window, series, *columns, out)   many rows of many series, in order; compiled
+    scan(head, window, series, ends, *columns, out)     compiled: run k is `series[k]`, its rows
+                             end before `ends[k]`; `out` is float64 [outputs, rows]
+    LIMITS   {...}           optional: the range of a parameter, else 1 to 10,000
 
 **Fold** (events in, events out): state and one function, e.g. `candles/bars.py`; a batch of events
 in, any number of rows out.

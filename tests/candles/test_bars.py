@@ -147,6 +147,13 @@ def rows_of(candles: Candles, interval_s: int = 60) -> list[tuple]:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_only_series_that_exist_are_touched(count: int) -> None:
+    bars = fresh(count)
+    bars.scan(Events.from_rows([trade(0, 1, 0.0), mark(Kind.TICK, 0, 500.0)]))
+    assert bars.touched == {0}
+
+
 def test_a_quiet_symbol_closes_by_its_venues_clock() -> None:
     bars = fresh(2)
     candles, _ = bars.scan(Events.from_rows([trade(0, 1, 0.0), trade(1, 1, 41.9)]))

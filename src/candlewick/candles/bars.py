@@ -162,12 +162,13 @@ class Bars:
         count = len(self.instruments)
         if count == self._ready:
             return
-        self._bars, self._series = grown(self._bars, count), grown(self._series, count)
+        self._bars = grown(self._bars, count)[:count]  # The kernels look at every place.
+        self._series = grown(self._series, count)[:count]
         for series in range(self._ready, count):
             venue = self.instruments[series].venue
             if venue not in self._venues:
                 self._venues[venue] = len(self._venues)
-                self._clocks = grown(self._clocks, len(self._venues))
+                self._clocks = grown(self._clocks, len(self._venues))[: len(self._venues)]
                 self._clocks[len(self._venues) - 1] = (NEVER, NEVER)
             state = self._series[series]
             state["venue"] = self._venues[venue]

@@ -52,7 +52,7 @@ def run_replay(
         run.pipeline.only = frozenset(symbols)
         _play(settings, tape, venue, Pace(speed), run, counts, progress)
         last = run.pipeline.flush()
-        last.offsets = [(f"tape:{Path(file).name}", _DONE) for file in files]
+        last.offsets = [(source, _DONE) for source in tape.sources]
         run.commit(last, run.pipeline.open_candles())
         counts.update(last.counts)
     seconds = watch.seconds()

@@ -186,15 +186,15 @@ class Program:
         pace = Pace(self.settings.tape.speed)
         feed = self.live.feed(venue)
         feed.state = "live"
-        offsets = self.run_.store.offsets()
         for batch in tape.batches(pace.rows_max(self.settings.batch.rows_max)):
-            if batch.source not in offsets:
-                await asyncio.sleep(pace.wait_s(batch.frames))
-                await self.inbox.room()
-                self.inbox.put(venue, batch.frames)
+            await asyncio.sleep(pace.wait_s(batch.frames))
+            await self.inbox.room()
+            self.inbox.put(venue, batch.frames)
         feed.state, feed.reason = "ended", tape.damaged or "the tape has ended"
 
     def _compute(self, frames: dict[str, list[Frame]]) -> Outcome:
+        for venue, arrived in frames.items():
+            self.live.feed(venue).frames += len(arrived)
         return self.run_.pipeline.take(frames, previews=True)
 
     def _tell(self, timed: Timed) -> None:

@@ -57,21 +57,13 @@ class History:
     async def join(self, natives: Sequence[str], inbox: Inbox) -> None:
         """Every symbol's missing trades into the inbox."""
         inbox.put(self.feed.name, [Frame(b"", 0, HOLD, url=native) for native in natives])
-        found = await self._listed(natives)
-        gate = asyncio.Semaphore(_TOGETHER_MAX)
-        await asyncio.gather(*(self._fill(one, inbox, gate) for one in found))
-
-    async def _listed(self, natives: Sequence[str]) -> list[Instrument]:
-        """The instruments, once the pipeline has read the listing and admitted them."""
-        for _ in range(200):
-            found = [self.instrument(native) for native in natives]
-            if all(found):
-                break
-            await asyncio.sleep(0.05)
-        absent = [n for n, one in zip(natives, found, strict=True) if one is None]
+        await inbox.passed(self.feed.name)
+        found = [self.instrument(native) for native in natives]
+        absent = [native for native, one in zip(natives, found, strict=True) if one is None]
         if absent:
             log.warning("not listed by the venue", venue=self.feed.name, symbols=absent)
-        return [one for one in found if one is not None]
+        gate = asyncio.Semaphore(_TOGETHER_MAX)
+        await asyncio.gather(*(self._fill(one, inbox, gate) for one in found if one is not None))
 
     async def _fill(self, instrument: Instrument, inbox: Inbox, gate: asyncio.Semaphore) -> None:
         async with gate:

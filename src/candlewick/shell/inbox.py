@@ -8,7 +8,8 @@ bound   `frames_max`; at it `room` blocks the readers, so that TCP holds the exc
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sized
 
 from candlewick.model.outcome import Frame
 
@@ -23,6 +24,9 @@ class Inbox:
         self._filled = asyncio.Event()
         self._roomy = asyncio.Event()
         self._roomy.set()
+        self._put: Counter[str] = Counter()
+        self._passed: Counter[str] = Counter()
+        self._waiting: list[tuple[str, int, asyncio.Future[None]]] = []
 
     def __len__(self) -> int:
         return self._count
@@ -32,6 +36,7 @@ class Inbox:
         if not frames:
             return
         self._frames[venue] += frames
+        self._put[venue] += len(frames)
         self._count += len(frames)
         self._filled.set()
         if self._count >= self.frames_max:
@@ -44,6 +49,26 @@ class Inbox:
     async def filled(self) -> None:
         """Wait until something is there."""
         await self._filled.wait()
+
+    async def passed(self, venue: str) -> None:
+        """Wait until everything that was put so far has been through the pipeline."""
+        if self._passed[venue] < self._put[venue]:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append((venue, self._put[venue], future))
+            await future
+
+    def done(self, frames: Mapping[str, Sized]) -> None:
+        """What was taken is through; told by the runner after each batch."""
+        for venue, taken in frames.items():
+            self._passed[venue] += len(taken)
+        still = []
+        for venue, count, future in self._waiting:
+            if future.done() or self._passed[venue] >= count:
+                if not future.done():
+                    future.set_result(None)
+            else:
+                still.append((venue, count, future))
+        self._waiting = still
 
     def wake(self) -> None:
         """Let the reader look, though nothing came."""

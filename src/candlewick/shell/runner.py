@@ -73,6 +73,7 @@ class Runner:
     async def _turn(self, frames: dict[str, list[Frame]]) -> None:
         if frames:
             await self.call(lambda: self._compute(frames))
+            self.inbox.done(frames)
 
     def _work(self, compute: Callable[[], Outcome]) -> Timed:
         """In the worker thread."""

@@ -12,6 +12,8 @@ A line longer than `LINE_BYTES_MAX` is cut into frames of that size, which no de
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -67,11 +69,12 @@ class Tape:
             raise UsageError("tape: a file is named twice; name each once")
         sizes = [_size(path) for path in self.paths]
         self.total_bytes = 0 if STDIN in self.paths else sum(sizes)
+        self.sources = tuple(map(source_of, self.paths, sizes))
 
     def batches(self, rows_max: int = 10_000) -> Iterator[TapeBatch]:
         """Every frame, at most `rows_max` of one file at once."""
-        for path in self.paths:
-            source, rows, pending = f"tape:{path.name}", 0, list[Frame]()
+        for path, source in zip(self.paths, self.sources, strict=True):
+            rows, pending = 0, list[Frame]()
             for frames in self._frames(path):
                 pending += frames
                 while len(pending) >= rows_max:
@@ -128,6 +131,18 @@ def open_tape(path: Path | str) -> Iterator[Frame]:
     yield from tape
     if tape.damaged is not None:
         raise UsageError(f"tape: {tape.damaged}")
+
+
+def source_of(path: Path, size: int) -> str:
+    """A recording's name in the store: of its content, so that another file is never taken for it.
+
+    What comes by standard input cannot be known again: it has no two equal names.
+    """
+    if path == STDIN:
+        return f"tape:-:{os.getpid()}"
+    with _opened(path) as file:
+        digest = hashlib.blake2b(file.read(_BLOCK_BYTES), digest_size=8).hexdigest()
+    return f"tape:{path.name}:{size}:{digest}"
 
 
 def _size(path: Path) -> int:
