@@ -260,16 +260,26 @@ def test_one_json_value_is_one_answer_over_http_also_if_it_is_pretty_printed(
     assert json.loads(frame.raw)["error"] == []
 
 
+def test_a_recording_is_known_by_its_content(tmp_path: Path) -> None:
+    """Another file of the same name must not be taken for one that was read half-way."""
+    sources = set()
+    for folder, text in (("a", b"{}\n{}\n"), ("b", b"{}\n[]\n"), ("c", b"{}\n{}\n")):
+        (tmp_path / folder).mkdir()
+        sources.add(Tape([written(tmp_path / folder / "day.jsonl", text)]).sources)
+    assert len(sources) == 2
+
+
 def test_files_follow_each_other_and_batches_count_the_frames_of_each(tmp_path: Path) -> None:
     for name in ("a", "b"):
         text = b"".join(map(capture_line, FRAMES))
         written(tmp_path / name, text)
-    batches = list(Tape([tmp_path / "a", tmp_path / "b"]).batches(rows_max=4))
+    tape = Tape([tmp_path / "a", tmp_path / "b"])
+    batches = list(tape.batches(rows_max=4))
     assert [(len(b.frames), b.source, b.position) for b in batches] == [
-        (4, "tape:a", "4"),
-        (2, "tape:a", "6"),
-        (4, "tape:b", "4"),
-        (2, "tape:b", "6"),
+        (4, tape.sources[0], "4"),
+        (2, tape.sources[0], "6"),
+        (4, tape.sources[1], "4"),
+        (2, tape.sources[1], "6"),
     ]
     assert [f for b in batches for f in b.frames] == FRAMES * 2
 

@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 _HELD_FRAMES_MAX = 500_000  # Live frames that wait for history; beyond it the history is dropped.
 _WATCH_S = 0.5
-_CLOSE_S = 2.0
+_CLOSE_S = 0.3
 
 
 class Health(NamedTuple):
