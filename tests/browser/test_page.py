@@ -1,196 +1,30 @@
 """The page in a real Chromium, on the real program with its built-in exchange.
 
-takes   the built page in src/candlewick/static, Chromium, a free port on loopback
+takes   the running programs and the pages of `conftest.py`
 gives   what a person would see: candles that move, keys that work, honest words about the data
 never   reads the page's insides: only its text, roles, labels and `data-field` marks
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api") if not os.environ.get("CI") else None
-if sync_api is None:
-    from playwright import sync_api
-
-Browser = sync_api.Browser
-Page = sync_api.Page
-expect = sync_api.expect
+if not os.environ.get("CI"):
+    pytest.importorskip("playwright")
+from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
 
-START_S_MAX = 60.0
-STOP_S_MAX = 10.0
 MOVE_MS_MAX = 15_000
 RETURN_MS_MAX = 30_000
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-]
 
 
-def require(found: object, reason: str) -> None:
-    """Skip with a reason; in CI what is missing is a failure."""
-    if found:
-        return
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-class Program:
-    """`candlewick up` on one source, with one port and one data directory for its life."""
-
-    def __init__(self, repo: Path, data_dir: Path, *source: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-        self._repo = repo
-        self._data_dir = data_dir
-        self._source = source
-        self._log = data_dir.parent / "up.log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "candlewick", "up", "--source", *self._source]
-        command += ["--port", str(self.port), "--data-dir", str(self._data_dir), "--no-open"]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=self._repo, stdout=log, stderr=log)
-        until_s = time.monotonic() + START_S_MAX
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > until_s:
-                tail = self._log.read_text("utf-8", "replace")[-2_000:]
-                pytest.fail(f"candlewick up does not serve {self.url}api/v1/symbols:\n{tail}")
-            time.sleep(0.2)
-
-    def _answers(self) -> bool:
-        """Whether it serves and its feeds have said which markets they have."""
-        try:
-            with urllib.request.urlopen(f"{self.url}api/v1/symbols", timeout=2) as answer:
-                return b"BTC/USDT" in answer.read()
-        except OSError:
-            return False
-
-    def stop(self) -> None:
-        process, self._process = self._process, None
-        if process is None or process.poll() is not None:
-            return
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-        try:
-            process.wait(STOP_S_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(STOP_S_MAX)
-
-    def suspend(self) -> None:
-        assert self._process is not None, "not started"
-        self._process.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        assert self._process is not None, "not started"
-        self._process.send_signal(signal.SIGCONT)
-
-
-@pytest.fixture(scope="module")
-def program(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    built = (repo / "src" / "candlewick" / "static" / "index.html").is_file()
-    require(built, "the page is not built: make build, or npm ci && npm run build in web/")
-    found = Program(repo, tmp_path_factory.mktemp("browser") / "data", "built-in")
-    try:
-        found.start()
-        yield found
-    finally:
-        found.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    usual = Path("/usr/bin/chromium")
-    path = str(usual) if usual.exists() else shutil.which("chromium")
-    require(path, "no Chromium: expected /usr/bin/chromium, or chromium on PATH")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-class Complaints(list[str]):
-    """What the browser's console says against a page."""
-
-    def follow(self, page: Page) -> None:
-        page.on("console", self._heard)
-        page.on("pageerror", lambda error: self.append(f"exception: {error}"))
-
-    def _heard(self, message: sync_api.ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.append(f"{message.type}: {message.text}")
-
-
-@pytest.fixture
-def complaints() -> Complaints:
-    return Complaints()
-
-
-def opened(
-    browser: Browser,
-    program: Program,
-    complaints: Complaints,
-    *,
-    width: int = 1440,
-    height: int = 900,
-    scheme: str = "dark",
-) -> Page:
-    """A page of its own, loaded, with its first candle."""
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    page = context.new_page()
-    complaints.follow(page)
-    page.goto(program.url)
-    expect(close_of(page)).to_have_text(re.compile(r"\d"), timeout=MOVE_MS_MAX)
-    return page
-
-
-@pytest.fixture(scope="module")
-def desk(browser: Browser, program: Program) -> Iterator[tuple[Page, Complaints]]:
-    """One desktop page for the tests that leave it as they found it, but for its market."""
-    complaints = Complaints()
-    found = opened(browser, program, complaints)
-    yield found, complaints
-    found.context.close()
-
-
-@pytest.fixture
-def page(desk: tuple[Page, Complaints]) -> Iterator[Page]:
-    """The desktop page; a test passes only if its console stayed clean."""
-    found, complaints = desk
-    yield found
-    heard, complaints[:] = list(complaints), []
-    assert heard == []
-
-
-def close_of(page: Page) -> sync_api.Locator:
+def close_of(page: Page) -> Locator:
     """The close of the bar in the legend: the forming one while no crosshair is on the chart."""
     return page.locator("[data-field=close]")
 
@@ -295,10 +129,8 @@ def test_arrow_keys_read_the_chart_bar_by_bar(page: Page) -> None:
     expect(spoken).not_to_have_text(first)
 
 
-def test_the_theme_is_the_systems_first_and_then_the_readers(
-    browser: Browser, program: Program, complaints: Complaints
-) -> None:
-    page = opened(browser, program, complaints, scheme="light")
+def test_the_theme_is_the_systems_first_and_then_the_readers(opened: Callable[..., Page]) -> None:
+    page = opened(scheme="light")
     root = page.locator("html")
     expect(root).to_have_attribute("data-theme", "light")
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -307,15 +139,13 @@ def test_the_theme_is_the_systems_first_and_then_the_readers(
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != ground
     page.reload()
     expect(root).to_have_attribute("data-theme", "dark")
-    page.context.close()
-    assert complaints == []
 
 
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (390, 844), (844, 390), (1024, 700)])
 def test_nothing_is_wider_than_the_screen(
-    browser: Browser, program: Program, complaints: Complaints, width: int, height: int
+    opened: Callable[..., Page], width: int, height: int
 ) -> None:
-    page = opened(browser, program, complaints, width=width, height=height)
+    page = opened(width=width, height=height)
     tabs = page.get_by_role("navigation", name="Panels").get_by_role("button")
     assert tabs.count() == 5
     for tab in tabs.all():
@@ -330,47 +160,19 @@ def test_nothing_is_wider_than_the_screen(
         assert wide == []
     for mark in ("source", "age"):
         expect(page.locator(f"[data-field={mark}]")).to_be_in_viewport()
-    page.context.close()
-    assert complaints == []
 
 
-def recorded(file: Path) -> None:
-    """An hour of one market with 60 trades cut out of it: ids 1900 to 1959, from 01:22:30 on."""
-    begin_ms, step_ms = 1_763_600_400_000, 1_500
-    with file.open("w", encoding="utf-8") as lines:
-        for number in [*range(1, 900), *range(960, 2_400)]:
-            at_ms = begin_ms + number * step_ms
-            trade = {"e": "trade", "E": at_ms, "s": "BTCUSDT", "t": 1_000 + number}
-            trade |= {"p": f"{95_000 + number % 97}.25", "q": "0.01", "T": at_ms}
-            trade |= {"m": number % 3 == 0, "M": True}
-            frame = {"ts_ns": at_ms * 1_000_000, "dir": "in", "conn": 1, "raw": json.dumps(trade)}
-            frame["url"] = "wss://stream.binance.com:9443/ws/btcusdt@trade"
-            lines.write(json.dumps(frame) + "\n")
-
-
-def test_a_hole_in_a_recording_is_marked_and_found_from_the_ledger(
-    browser: Browser, repo: Path, tmp_path: Path, complaints: Complaints
-) -> None:
-    tape = tmp_path / "hour.jsonl"
-    recorded(tape)
-    played = Program(repo, tmp_path / "data", "tape", "--tape", str(tape))
-    try:
-        played.start()
-        page = opened(browser, played, complaints)
-        expect(page.locator("[data-field=source]")).to_have_text("TAPE")
-        ledger = page.get_by_role("list", name="Gap ledger").get_by_role("button")
-        expect(ledger).to_have_count(1)
-        expect(ledger).to_contain_text("60 trades missing, ids 1900–1959")
-        expect(ledger).to_contain_text("open")
-        expect(page.locator("[data-field=holes]")).to_have_text(re.compile(r": [1-9]"))
-        ledger.click()
-        flaw = page.locator(".legend .flaw")
-        expect(flaw).to_contain_text("gap")
-        expect(page.locator(".legend .when")).to_contain_text("01:22")
-        page.context.close()
-    finally:
-        played.stop()
-    assert complaints == []
+def test_a_hole_in_a_recording_is_marked_and_found_from_the_ledger(desk: Any, player: Any) -> None:
+    page = desk.open(player)
+    expect(page.locator("[data-field=source]")).to_have_text("TAPE")
+    ledger = page.get_by_role("list", name="Gap ledger").get_by_role("button")
+    expect(ledger).to_have_count(1)
+    expect(ledger).to_contain_text("60 trades missing, ids 1900–1959")
+    expect(ledger).to_contain_text("open")
+    expect(page.locator("[data-field=holes]")).to_have_text(re.compile(r": [1-9]"))
+    ledger.click()
+    expect(page.locator(".legend .flaw")).to_contain_text("gap")
+    expect(page.locator(".legend .when")).to_contain_text("01:22")
 
 
 HIDE = """hidden => {
@@ -382,9 +184,9 @@ HIDE = """hidden => {
 
 
 def test_a_hidden_tab_lets_go_of_the_socket_and_takes_it_up_again(
-    browser: Browser, program: Program, complaints: Complaints
+    opened: Callable[..., Page],
 ) -> None:
-    page = opened(browser, program, complaints)
+    page = opened()
     page.evaluate(HIDE, True)
     link = page.locator("[data-field=link]")
     expect(link).to_contain_text("paused", timeout=MOVE_MS_MAX)
@@ -392,14 +194,11 @@ def test_a_hidden_tab_lets_go_of_the_socket_and_takes_it_up_again(
         page.evaluate(HIDE, False)
     expect(link).to_contain_text("connected")
     moved(page, 2)
-    page.context.close()
-    assert complaints == []
 
 
-def test_a_stall_is_shown_with_its_age_and_ends_by_itself(
-    browser: Browser, program: Program, complaints: Complaints
-) -> None:
-    page = opened(browser, program, complaints)
+def test_a_stall_is_shown_with_its_age_and_ends_by_itself(desk: Any, program: Any) -> None:
+    desk.pardons.append("WebSocket")
+    page = desk.open(program)
     program.suspend()
     try:
         age = page.locator("[data-field=age]")
@@ -411,14 +210,11 @@ def test_a_stall_is_shown_with_its_age_and_ends_by_itself(
     expect(banner).not_to_be_visible(timeout=RETURN_MS_MAX)
     expect(age).to_have_attribute("data-level", "good")
     moved(page, 2)
-    page.context.close()
-    assert [text for text in complaints if "WebSocket" not in text] == []
 
 
-def test_the_page_comes_back_with_the_server(
-    browser: Browser, program: Program, complaints: Complaints
-) -> None:
-    page = opened(browser, program, complaints)
+def test_the_page_comes_back_with_the_server(desk: Any, program: Any) -> None:
+    desk.pardons.append("ERR_CONNECTION_REFUSED")
+    page = desk.open(program)
     loads: list[str] = []
     page.on("framenavigated", lambda frame: loads.append(frame.url))
     banner = page.locator("[data-field=banner]")
@@ -426,10 +222,8 @@ def test_the_page_comes_back_with_the_server(
     program.stop()
     expect(banner).to_contain_text("Connection to Candlewick lost", timeout=MOVE_MS_MAX)
     expect(banner).to_contain_text("old")
-    program.start()
+    program.launch()
+    program.wait()
     expect(banner).not_to_be_visible(timeout=RETURN_MS_MAX)
     moved(page, 2)
     assert loads == []
-    page.context.close()
-    refused = [text for text in complaints if "ERR_CONNECTION_REFUSED" in text]
-    assert [text for text in complaints if text not in refused] == []
