@@ -189,3 +189,30 @@ def test_a_symbol_that_the_shell_admits_takes_the_compiled_lane() -> None:
     decoded = decoder.decode([Frame(raw % native.encode()) for native in reversed(natives)])
     assert decoded.events.series.tolist() == admitted[::-1]
     assert decoded.counts["data_frames"] == 100
+
+
+def test_a_diff_after_which_prices_cross_takes_the_book_away_in_both_lanes() -> None:
+    depth = b'{"e":"depthUpdate","E":%d,"s":"BTCUSDT","U":%d,"u":%d,"b":[["%s","1"]],"a":[]}'
+    now_ms = 1_723_161_255_000
+    snapshot = b'{"lastUpdateId":10,"bids":[["100","1"]],"asks":[["110","1"]]}'
+    frames = [
+        Frame(snapshot, 0, "http", "https://h/api/v3/depth?symbol=BTCUSDT"),
+        Frame(depth % (now_ms, 11, 11, b"105")),
+        Frame(depth % (now_ms + 100, 12, 13, b"111")),
+        Frame(depth % (now_ms + 200, 14, 14, b"104")),
+    ]
+    seen = []
+    for told in (frames, [f._replace(raw=f.raw.replace(b":", b": ")) for f in frames]):
+        decoder = binance.Decoder(Instruments())
+        decoded = decoder.decode(told)
+        book = decoder.book(0)
+        assert book is not None
+        assert (book.valid, book.reason, book.best()) == (False, "crossed", None)
+        (gap,) = decoded.gaps.records().tolist()
+        assert gap[2:4] == (12, 13)
+        assert len(decoded.wants) == 1
+        healed = decoder.decode([told[0]._replace(raw=snapshot.replace(b"10,", b"13,"))])
+        assert book.levels(9)[0] == [(104 * 10**8, 10**8), (100 * 10**8, 10**8)]
+        assert healed.quotes[0].bid == 104 * 10**8
+        seen.append((table([decoded], decoder), healed.gaps.records().tolist()))
+    assert seen[0] == seen[1]

@@ -67,6 +67,7 @@ class Batch:
         "moved",
         "notices",
         "quarantined",
+        "quoted",
         "quotes",
         "rows",
         "venue",
@@ -83,6 +84,7 @@ class Batch:
         self.wants: list[Want] = []
         self.gaps: list[GapRow] = []
         self.moved: set[int] = set()  # Series whose valid book changed.
+        self.quoted = False  # A ticker was read in the plain lane.
         self.counts = dict.fromkeys(("frames", "data_frames", "control_frames", "peer_errors"), 0)
 
     def trades(self, rows: list[Row]) -> None:

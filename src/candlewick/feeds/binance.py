@@ -101,7 +101,8 @@ class Decoder:
         batch.counts["frames"] = len(raws)
         batch.counts["data_frames"] += int(found[fast.DATA])
         batch.counts["control_frames"] += int(found[fast.CONTROL])
-        self._take_quotes(batch)
+        if found[fast.QUOTED] or batch.quoted or batch.moved:
+            self._take_quotes(batch)
         return batch.decoded(Events.concat(parts))
 
     def _take_quotes(self, batch: Batch) -> None:
@@ -311,6 +312,7 @@ class Decoder:
         instrument, prices = self._scaled(t.s, parse)
         at_ns = frame.seen_ns if frame.seen_ns > 0 else int(self._clock[0])
         self._quotes[instrument.series] = (1, *prices, at_ns)
+        batch.quoted = True
         return True
 
     def _read_kline(self, payload: bytes, frame: Frame, batch: Batch) -> bool:

@@ -22,8 +22,8 @@ from candlewick.kernel import kernel
 
 # Why a scan stopped (`found[STOP]`), and what else it found.
 ENDED, PLAIN, DEPTH, CROSSED = range(4)
-STOP, ROWS, DATA, CONTROL, SERIES, AT_NS, FIRST_ID, LAST_ID, BIDS, LEVELS = range(10)
-FOUND = 10
+(STOP, ROWS, DATA, CONTROL, QUOTED, SERIES, AT_NS, FIRST_ID, LAST_ID, BIDS, LEVELS) = range(11)
+FOUND = 11
 SYMBOL_BYTES_MAX = 16
 TRADE, AGGREGATE = 1, 2
 _DIGITS_MAX = 18  # Always inside int64.
@@ -336,6 +336,7 @@ def scan(
                 return frame
             quote(quotes, place, bid, bid_size, ask, ask_size, seen_ns if seen_ns > 0 else clock[0])
             found[DATA] += 1
+            found[QUOTED] += 1
         frame += 1
     return frame
 
@@ -358,6 +359,7 @@ def settle(
     heads[place, levels.LAST_ID] = heads[place, levels.STREAM_ID] = found[LAST_ID]
     heads[place, levels.AT_NS] = found[AT_NS]
     heads[place, levels.MOVED] = 1
+    found[QUOTED] += 1
     crossed = levels.change(
         keys[place], amounts[place], counts[place], prices, sizes, found[BIDS], rows, LEVELS_MAX
     )
