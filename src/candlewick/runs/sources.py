@@ -73,8 +73,8 @@ async def chosen(settings: Settings) -> AsyncIterator[Source]:
         found = tuple(_wanted(feeds.venue(name).FEED, settings) for name in settings.venues)
         yield Source("live", reason, found, _CALLS_PER_S_LIVE, _LOOK_BACK_S_LIVE)
     else:
-        async with _builtin(settings) as found:
-            yield Source("built-in", reason, found, _CALLS_PER_S_LOCAL, _LOOK_BACK_S_LOCAL)
+        async with _builtin(settings) as source:
+            yield replace(source, reason=reason)
 
 
 async def _probe(settings: Settings) -> tuple[str, str]:
@@ -100,9 +100,7 @@ def _wanted(feed: Feed, settings: Settings) -> tuple[Feed, tuple[str, ...]]:
 
 
 @asynccontextmanager
-async def _builtin(
-    settings: Settings,
-) -> AsyncIterator[tuple[tuple[Feed, tuple[str, ...]], ...]]:
+async def _builtin(settings: Settings) -> AsyncIterator[Source]:
     builtin = settings.builtin
     exchange = BuiltinExchange(
         builtin.seed,
@@ -111,17 +109,26 @@ async def _builtin(
         builtin.port,
         weight_a_minute=_WEIGHT_A_MINUTE,
     )
+    async with exchange:
+        yield of_exchange(settings, exchange, "")
+
+
+def of_exchange(settings: Settings, exchange: BuiltinExchange, reason: str) -> Source:
+    """A running built-in exchange as the source, each venue with the symbols that it lists.
+
+    Raises:
+        UsageError: a venue that it does not speak.
+    """
     markets = {"binance": exchange.binance, "kraken": exchange.kraken}
     paths = {"binance": "", "kraken": "/v2"}
-    async with exchange:
-        found = []
-        for name in settings.venues:
-            if name not in markets:
-                raise UsageError(
-                    f"the built-in exchange does not speak {name!r}; it speaks {', '.join(markets)}"
-                )
-            feed, natives = _wanted(feeds.venue(name).FEED, settings)
-            names = {one.instrument.native for one in markets[name].symbols}
-            local = replace(feed, ws_url=exchange.ws_url + paths[name], rest_url=exchange.http_url)
-            found.append((local, tuple(native for native in natives if native in names)))
-        yield tuple(found)
+    found = []
+    for name in settings.venues:
+        if name not in markets:
+            raise UsageError(
+                f"the built-in exchange does not speak {name!r}; it speaks {', '.join(markets)}"
+            )
+        feed, natives = _wanted(feeds.venue(name).FEED, settings)
+        names = {one.instrument.native for one in markets[name].symbols}
+        local = replace(feed, ws_url=exchange.ws_url + paths[name], rest_url=exchange.http_url)
+        found.append((local, tuple(native for native in natives if native in names)))
+    return Source("built-in", reason, tuple(found), _CALLS_PER_S_LOCAL, _LOOK_BACK_S_LOCAL)

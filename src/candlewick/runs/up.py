@@ -101,6 +101,7 @@ class Program:
         self.metrics = Metrics(self.hub.fanout, self.live)
         self.sessions: dict[str, Session] = {}
         self.local_token = ""
+        self.stopped = asyncio.Event()
         self.runner = Runner(
             self.inbox,
             self._compute,
@@ -116,17 +117,16 @@ class Program:
         app = create_app(
             self.settings, self.reader, self.live, self.hub, self.instruments, self, self.metrics
         )
-        stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, self._on_signal, stopped)
+            loop.add_signal_handler(name, self._on_signal)
         api = self.settings.api
         async with listening(app, api.host, api.port) as server:
             url = instance.url_of(api.host, server.port)
             self.local_token = instance.announce(self.settings.data_dir, url)
             log.info("up", url=url, source=self.source.kind, why=self.source.reason)
             try:
-                await self._serve(stopped)
+                await self._serve()
             finally:
                 instance.forget(self.settings.data_dir)
 
@@ -136,12 +136,12 @@ class Program:
         outcome = await self.runner.call(lambda: spike(self.run_.pipeline, symbol, pct, now_ns()))
         return told(outcome, symbol, pct)
 
-    async def _serve(self, stopped: asyncio.Event) -> None:
+    async def _serve(self) -> None:
         """Work until somebody stops the program or a part of it fails; then close in order."""
         async with contextlib.AsyncExitStack() as stack:
             running = asyncio.create_task(self.runner.run(), name="runner")
             works = [asyncio.create_task(work) for work in await self._works(stack)]
-            ended = asyncio.create_task(stopped.wait(), name="stop")
+            ended = asyncio.create_task(self.stopped.wait(), name="stop")
             failed = await _first_failure(ended, [running, *works])
             for task in (*works, ended):
                 task.cancel()
@@ -234,13 +234,13 @@ class Program:
         feed = self.live.feed(venue)
         feed.state, feed.reason, feed.reconnects = health
 
-    def _on_signal(self, stopped: asyncio.Event) -> None:
+    def _on_signal(self) -> None:
         """Once: stop in order.  Twice: now."""
-        if stopped.is_set():
+        if self.stopped.is_set():
             log.warning("stopped at once; the last batch may be missing")
             raise SystemExit(130)
         log.info("stopping")
-        stopped.set()
+        self.stopped.set()
 
 
 async def _first_failure(
