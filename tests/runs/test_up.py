@@ -67,7 +67,7 @@ def all_live(program: Program) -> bool:
 
 
 def test_cuts_resets_and_silence_leave_no_hole(tmp_path: Path) -> None:
-    """After every reconnect the history closes the seam: ids run on, no gap, verify finds nothing."""
+    """After every reconnect the history closes the seam: the ids run on, no gap is open."""
     chosen = settings(tmp_path)
 
     async def act(program: Program) -> None:
