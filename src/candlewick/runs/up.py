@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,7 @@ class Program:
             history = History(
                 feed,
                 rest,
-                lambda native, venue=feed.name: self._instrument(venue, native),  # type: ignore[misc]
+                partial(self._instrument, feed.name),
                 self._end,
                 self.source.look_back_s,
                 feeds.history_rows_max,
@@ -175,7 +176,7 @@ class Program:
                 history=history,
                 budget=budget,
                 backoff=Backoff(feeds.reconnect_s_min, feeds.reconnect_s_max),
-                tell=lambda health, venue=feed.name: self._hear(venue, health),  # type: ignore[misc]
+                tell=partial(self._hear, feed.name),
                 silence_s_max=min(feeds.silence_s_max, feed.silence_s_max),
             )
         return [session.run() for session in self.sessions.values()]
