@@ -13,6 +13,7 @@ from candlewick.exchange.answers import Closing, Window
 from candlewick.exchange.binance_rest import BinanceRest
 from candlewick.exchange.binance_session import STREAMS_MAX, BinanceSession, BinanceStreams
 from candlewick.exchange.market import MINUTE_NS, OPENED_NS, binance_market
+from candlewick.model.columns import Side
 from candlewick.model.time import NS_PER_MS, NS_PER_S
 
 NOW_NS = OPENED_NS + 185_765_432 * NS_PER_S
@@ -82,6 +83,8 @@ def test_streamed_trades_are_the_history_without_a_gap_or_a_double() -> None:
         (r["id"], r["price"], r["qty"], r["time"], r["isBuyerMaker"]) for r in rows
     ]
     assert all(h["E"] >= h["T"] for h in heard)
+    truth = MARKET.trades_from_id("BTC/USDT", heard[0]["t"], len(heard), NOW_NS + 20 * NS_PER_S)
+    assert [h["m"] for h in heard] == (truth.side == Side.SELL).tolist()
 
 
 def test_aggregates_carry_the_trades() -> None:

@@ -64,9 +64,9 @@ def _levels(side: dict[int, int], sign: int) -> Levels:
 def test_changes_turn_one_book_into_the_other(
     before: dict[int, int], after: dict[int, int], sign: int, depth: int | None
 ) -> None:
-    old, new = _levels(before, sign), _levels(after, sign)
-    mine = dict(zip(old.price[:depth].tolist(), old.size[:depth].tolist(), strict=True))
-    changes = books.changes(old, new, sign, depth)
+    first, last = _levels(before, sign), _levels(after, sign)
+    mine = dict(zip(first.price[:depth].tolist(), first.size[:depth].tolist(), strict=True))
+    changes = books.changes(first, last, sign, depth)
     for price, size in zip(changes.price.tolist(), changes.size.tolist(), strict=True):
         if size:
             mine[price] = size
@@ -74,5 +74,5 @@ def test_changes_turn_one_book_into_the_other(
             del mine[price]
     best = sorted(mine, key=lambda price: -sign * price)[:depth]
     assert [(p, mine[p]) for p in best] == list(
-        zip(new.price[:depth].tolist(), new.size[:depth].tolist(), strict=True)
+        zip(last.price[:depth].tolist(), last.size[:depth].tolist(), strict=True)
     )

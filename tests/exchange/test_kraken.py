@@ -116,6 +116,8 @@ def test_the_trade_snapshot_the_updates_and_the_history_are_one_list() -> None:
         (t["trade_id"], Decimal(t["price"]), t["qty"], t["side"][0], t["ord_type"][0])
         for t in streamed
     ] == [(r[6], Decimal(r[0]), r[1], r[3], r[4]) for r in rows]
+    truth = MARKET.trades_from_id("BTC/USD", int(rows[0][6]), len(rows), client.at_ns)
+    assert [{"buy": 1, "sell": -1}[t["side"]] for t in streamed] == truth.side.tolist()
     for told, row in zip(streamed, rows, strict=True):
         assert from_rfc3339(told["timestamp"]) == to_units(row[2], 9)
 
@@ -137,10 +139,12 @@ def test_paging_by_last_gives_every_trade_once() -> None:
 def test_candles_of_channel_and_call_are_the_same_and_empty_minutes_are_only_in_the_call() -> None:
     client = Client()
     _, snapshot = client.ask(channel="ohlc", symbol=["KAVA/USD"], interval=1)
-    rows = numbers(
+    result = numbers(
         KrakenRest(MARKET).answer("/0/public/OHLC", {"pair": "KAVAUSD"}, NOW_NS - 1).body
-    )["result"]["KAVAUSD"]
+    )["result"]
+    rows, last = result["KAVAUSD"], result["last"]
     assert len(rows) == 720
+    assert last == rows[-2][0]  # The last candle is still open; `last` is the one before.
     assert any(row[7] == "0" and row[5] == "0.0" and row[6] == "0.00000000" for row in rows)
     assert {len({row[1], row[2], row[3], row[4]}) for row in rows if row[7] == "0"} == {1}
     by_open = {int(row[0]): row for row in rows}

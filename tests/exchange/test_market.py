@@ -44,7 +44,7 @@ def test_another_seed_is_another_market() -> None:
 
 def test_the_market_is_the_same_on_every_machine() -> None:
     columns = MARKET.trades_between("BTC/USDT", BEGIN_NS, BEGIN_NS + SPAN_NS).records().tobytes()
-    assert hashlib.blake2b(columns, digest_size=8).hexdigest() == "33e7065164bbb200"
+    assert hashlib.blake2b(columns, digest_size=8).hexdigest() == "97e24ea21f5fd7cd"
 
 
 @pytest.mark.parametrize("market", [MARKET, kraken_market(7, 30.0)], ids=["binance", "kraken"])
@@ -76,6 +76,12 @@ def test_any_cut_of_time_gives_the_whole(name: str, cuts: list[int]) -> None:
     edges = [BEGIN_NS, *(BEGIN_NS + c for c in cuts), BEGIN_NS + SPAN_NS]
     parts = [MARKET.trades_between(name, *e) for e in pairwise(edges)]
     assert Trades.concat(parts).same_as(MARKET.trades_between(name, BEGIN_NS, BEGIN_NS + SPAN_NS))
+
+
+def test_a_span_holds_its_first_moment_and_not_its_last() -> None:
+    at_ns = int(MARKET.trades_between("BTC/USDT", BEGIN_NS, BEGIN_NS + SPAN_NS).at_ns[7])
+    assert (MARKET.trades_between("BTC/USDT", at_ns, at_ns + 1).at_ns == at_ns).any()
+    assert not (MARKET.trades_between("BTC/USDT", BEGIN_NS, at_ns).at_ns == at_ns).any()
 
 
 @settings(max_examples=40, deadline=None)

@@ -149,6 +149,10 @@ def test_a_pause_is_silent_and_its_trades_are_never_sent() -> None:
                     before.append(json.loads(await asyncio.wait_for(ws.recv(), 0.3)))
                 except TimeoutError:
                     break
+            await ws.send('{"method":"LIST_SUBSCRIPTIONS","id":1}')
+            assert (await get(exchange, "/api/v3/ping")).status_code == 200
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(ws.recv(), 0.1)
             exchange.resume()
             after = await _trades(ws, 20)
             assert after[0]["t"] > before[-1]["t"] + 1
@@ -280,6 +284,7 @@ def test_a_slow_client_is_cut_and_the_others_are_not() -> None:
                 told = await _trades(quick, 1)
                 while exchange.connections > 1:
                     told += await _trades(quick, 100)
+                assert exchange.counts["cut_slow"] == 1
                 told += await _trades(quick, 100)
             ids = [t["t"] for t in told]
             assert ids == list(range(ids[0], ids[0] + len(ids)))

@@ -14,7 +14,7 @@ import numpy as np
 
 from candlewick.model.columns import Ints, Side, Trades
 
-_HALF = 1_000_000  # Sizes are split here, so that price times either half stays within 64 bits.
+_HALF = 1_000_000  # Sizes are split here: prices to 1e8, sizes to 1e14, 1e5 trades stay exact.
 
 
 class Bar(NamedTuple):

@@ -92,15 +92,14 @@ def changes(before: Levels, after: Levels, side: int, depth: int | None = None) 
     Size 0 removes.  A level that was only pushed out of the depth by better ones is not named: the
     reader cuts its own book to the depth, as the exchanges ask it to.
     """
-    old_price, old_size = before.price[:depth], before.size[:depth]
-    new_price, new_size = after.price[:depth], after.size[:depth]
-    old_rank, new_rank = -side * old_price, -side * new_price
-    at = np.minimum(np.searchsorted(old_rank, new_rank), len(old_rank) - 1)
-    kept = (old_price[at] == new_price) & (old_size[at] == new_size)
-    whole_rank = -side * after.price
-    at = np.minimum(np.searchsorted(whole_rank, old_rank), len(whole_rank) - 1)
-    gone = old_price[after.price[at] != old_price]
-    prices = np.concatenate([new_price[~kept], gone])
-    sizes = np.concatenate([new_size[~kept], np.zeros(len(gone), np.int64)])
+    had_price, had_size = before.price[:depth], before.size[:depth]
+    has_price, has_size = after.price[:depth], after.size[:depth]
+    had_rank, has_rank, all_rank = -side * had_price, -side * has_price, -side * after.price
+    at = np.minimum(np.searchsorted(had_rank, has_rank), len(had_rank) - 1)
+    kept = (had_price[at] == has_price) & (had_size[at] == has_size)
+    at = np.minimum(np.searchsorted(all_rank, had_rank), len(all_rank) - 1)
+    gone = had_price[after.price[at] != had_price]
+    prices = np.concatenate([has_price[~kept], gone])
+    sizes = np.concatenate([has_size[~kept], np.zeros(len(gone), np.int64)])
     order = np.argsort(-side * prices, kind="stable")
     return Levels(prices[order], sizes[order])

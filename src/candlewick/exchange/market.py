@@ -197,7 +197,7 @@ class Market:
         who = self.symbols[place].character
         minutes = day * path.MINUTES_A_DAY + np.arange(path.MINUTES_A_DAY)
         key = self._keys[place] ^ 0xC0
-        weight = path.regime(path.factor_keys(who)[1], minutes)
+        weight = np.sqrt(path.regime(path.factor_keys(who)[1], minutes))
         weight = weight * draws.exp(0.4 * draws.normal(key, minutes))
         since = np.arange(path.MINUTES_A_DAY) - path.spike_minute(who, day)
         fading = np.clip(1.0 - since / _SPIKE_RUSH_MIN, 0.0, 1.0)

@@ -106,6 +106,7 @@ class BuiltinExchange:
             lambda: self._paused,
             self._links.discard,
             self._queue_bytes_max,
+            self.counts,
         )
 
         def accept() -> Link:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import NamedTuple, Protocol, cast
@@ -28,6 +29,7 @@ from candlewick.model.time import NS_PER_MS, NS_PER_S
 
 HEAD_BYTES_MAX = 64 * 1024  # 1,024 stream names fit in a request line.
 MESSAGE_BYTES_MAX = 256 * 1024
+LINGER_S_MAX = 1.0
 _CUT_LINGER = struct.pack("ii", 1, 0)  # Close at once, with a reset.
 
 
@@ -60,6 +62,7 @@ class House(NamedTuple):
     silent: Callable[[], bool]
     gone: Callable[[Link], None]
     queue_bytes_max: int
+    counts: Counter[str]
 
 
 class Link(asyncio.Protocol):
@@ -142,7 +145,7 @@ class Link(asyncio.Protocol):
         head += "".join(f"{name}: {value}\r\n" for name, value in fields)
         self._transport.write(head.encode("latin-1") + b"\r\n" + answer.body)
         if close:
-            self._transport.close()
+            self._end()
 
     # WebSocket
 
@@ -164,22 +167,27 @@ class Link(asyncio.Protocol):
 
     def cut(self, kind: str) -> None:
         """End the connection without a word: `fin` closes, `reset` resets."""
-        if self._transport is None or self._transport.is_closing():
-            return
+        assert self._transport is not None
         if kind == "reset":
-            sock = self._transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CUT_LINGER)
+            if not self._transport.is_closing():
+                sock = self._transport.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CUT_LINGER)
             self._transport.abort()
         else:
-            self._transport.close()
+            self._end()
 
     def close(self, closing: Closing) -> None:
         """End the connection as the WebSocket protocol wants it."""
         if self.is_open and self._protocol is not None:
             self._protocol.send_close(closing.code, closing.reason)
             self._flush()
-        if self._transport is not None:
-            self._transport.close()
+        self._end()
+
+    def _end(self) -> None:
+        """Close once what is written has gone out, or after `LINGER_S_MAX` without it."""
+        assert self._transport is not None
+        self._transport.close()
+        asyncio.get_running_loop().call_later(LINGER_S_MAX, self._transport.abort)
 
     def _say(self, said: Iterable[bytes]) -> None:
         assert self._protocol is not None
@@ -197,8 +205,9 @@ class Link(asyncio.Protocol):
         if not (self._house.silent() and self.is_open):
             self._transport.write(b"".join(pieces))
         if pieces[-1] == b"" or self._protocol.close_expected():
-            self._transport.close()
+            self._end()
         elif self._transport.get_write_buffer_size() > self._house.queue_bytes_max:
+            self._house.counts["cut_slow"] += 1
             self.cut("reset")
 
     def _heard(self) -> None:
