@@ -86,12 +86,12 @@ def symbols(
 
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for name in settings.venues if venue is None else (venue,):
-        native = feeds.venue(name).FEED.native
-        for symbol in settings.symbols:
+        feed = feeds.venue(name).FEED
+        for symbol in feed.symbols(settings.symbols, settings.quote):
             rows[name, symbol] = {
                 "venue": name,
                 "symbol": symbol,
-                "native": native(symbol),
+                "native": feed.native(symbol),
                 "configured": True,
                 "stored": False,
                 "price_decimals": None,

@@ -7,7 +7,7 @@ never   opens a socket, reads a clock
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
@@ -96,3 +96,11 @@ class Feed:
     depth_path: Callable[[str], str]
     history_path: Callable[[str, int, int], str]
     history: Callable[[bytes, Instrument, int], Events]
+
+    def symbols(self, configured: Iterable[str], quote: str) -> list[str]:
+        """The venue's markets for what is configured: `quote` means the venue's home quote."""
+        found = []
+        for symbol in configured:
+            base, _, asked = symbol.partition("/")
+            found.append(f"{base}/{self.home_quote if asked == quote else asked}")
+        return list(dict.fromkeys(found))

@@ -91,12 +91,8 @@ async def _probe(settings: Settings) -> tuple[str, str]:
 
 
 def _wanted(feed: Feed, settings: Settings) -> tuple[Feed, tuple[str, ...]]:
-    """A venue and its names for the symbols; the default quote is the venue's own."""
-    symbols = []
-    for symbol in settings.symbols:
-        base, _, quote = symbol.partition("/")
-        symbols.append(f"{base}/{feed.home_quote if quote == settings.quote else quote}")
-    return feed, tuple(dict.fromkeys(feed.native(symbol) for symbol in symbols))
+    """A venue and its own names for the symbols."""
+    return feed, tuple(map(feed.native, feed.symbols(settings.symbols, settings.quote)))
 
 
 @asynccontextmanager
