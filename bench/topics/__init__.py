@@ -1,0 +1,1 @@
+"""A topic a file; the file's name is what `bench NAME` takes."""
