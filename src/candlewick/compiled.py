@@ -28,13 +28,14 @@ def _cache_folder(room: Path) -> str:
     return str(root / "candlewick" / f"{room.name}-{digest.hexdigest()}")
 
 
-def compiled(function: Callable[..., Any]) -> Any:
+def compiled(function: Callable[..., Any], nogil: bool = True) -> Any:
     """Compile at the first call of each signature, once a machine.
 
     No fastmath and no parallel: outputs must be equal to the last bit however a tape is cut.
-    nogil: the shell runs a batch in a thread while its loop goes on reading sockets.
+    nogil: the shell runs a batch in a thread while its loop goes on reading sockets.  Giving the
+    lock back and taking it again costs more than a single row does.
     """
     if not os.environ.get("NUMBA_CACHE_DIR"):
         room = Path(function.__code__.co_filename).parent
         numba.config.CACHE_DIR = _cache_folder(room)  # type: ignore[attr-defined]
-    return numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy")(function)
+    return numba.njit(cache=True, nogil=nogil, fastmath=False, error_model="numpy")(function)

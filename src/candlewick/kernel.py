@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
@@ -36,6 +37,9 @@ from candlewick.errors import VersionError
 Array: TypeAlias = npt.NDArray[Any]
 
 kernel: Callable[[Callable[..., Any]], Any] = compiled
+
+# The same for single rows: it keeps Python's lock, whose hand-over would cost more than the work.
+brief: Callable[[Callable[..., Any]], Any] = partial(compiled, nogil=False)
 
 # The same, put into the body of its caller: only where a call would cost more than the work.
 inlined: Callable[..., Any] = njit(inline="always", error_model="numpy")

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from candlewick.candles import sweep
+from candlewick.candles import step, sweep
 from candlewick.candles.fold import BAR
 from candlewick.candles.rungs import CLOCK, NEVER, RULES, RUNG, SERIES
 from candlewick.errors import UsageError
@@ -54,6 +54,9 @@ class Bars:
     _venues: dict[str, int] = field(default_factory=dict)
     _out: Array = field(init=False)
     _ready: int = 0
+    _take: Any = field(init=False)
+    _places: Array = field(init=False)
+    _places_at: int = field(init=False)
 
     def __post_init__(self) -> None:
         self._ladder = ladder(self.intervals_s, self.lateness_s)
@@ -68,6 +71,8 @@ class Bars:
         # One event may revise every bar of a ring on every rung.
         room = int(self._ladder["ring"][0]) * len(self._ladder) + self._bars.shape[1]
         self._out = np.zeros(_OUT_ROWS_MIN + room, _ROW)
+        self._take = step.entry()
+        self._place()
 
     @property
     def grace_ns(self) -> int:
@@ -113,6 +118,19 @@ class Bars:
         late = np.flatnonzero(verdict)
         self.late += len(late)
         return candles, late
+
+    def step(
+        self, series: int, kind: int, trade_id: int, at_ns: int, price: int, size: int
+    ) -> tuple[Candles, Ints] | None:
+        """Fold one trade: what `scan` does with a batch of one, in a fraction of the time.
+
+        Returns:
+            None where the trade only changed its open bar, as nearly all do; else as `scan`.
+        """
+        if self._take(self._places_at, series, kind, trade_id, at_ns, price, size):
+            self.touched.add(series)
+            return None
+        return self.scan(Events.from_rows([(series, kind, trade_id, at_ns, 0, price, size)]))
 
     def preview(self, series: Iterable[int]) -> Candles:
         """The open bars of these series as they stand, `final` 0; no state is touched."""
@@ -175,6 +193,12 @@ class Bars:
             state["pending_ns"] = state["newest_ns"] = NEVER
             state["started_ns"] = NEVER
         self._ready = count
+        self._place()
+
+    def _place(self) -> None:
+        """Tell `step` where the arrays are now."""
+        self._places = step.places(self._bars, self._series, self._clocks, self._ready)
+        self._places_at = self._places.ctypes.data
 
     def _check_sums(self, candles: Candles) -> None:
         """A sum past 63 bits would be silently wrong: too many decimals for this market."""
