@@ -61,7 +61,7 @@ def test_the_policy_forbids_inline_code_and_the_page_needs_none(page: Page) -> N
 def test_the_source_is_called_simulated(page: Page) -> None:
     ribbon = page.get_by_label("Feed health")
     expect(ribbon.locator("[data-field=source]")).to_have_text("SIMULATED")
-    expect(ribbon).to_contain_text("not a real market")
+    expect(ribbon).to_contain_text("prices are not real")
     expect(page).to_have_title(re.compile("SIMULATED"))
 
 

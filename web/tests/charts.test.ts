@@ -71,15 +71,18 @@ test('bars with missing trades, absent bars and mended ones are banded; repaired
   assert.equal(bandsOf([mended], slots, MINUTE_MS).at(-1)?.time, 180);
 });
 
-test('a bar has one arrow a side, however many signals, and none for HOLD or out of range', () => {
-  const slots = slotsOf([bar(0), bar(1)], MINUTE_MS);
+test('an arrow stands where a bar ends with another recommendation, and nowhere else', () => {
+  const slots = slotsOf([bar(0), bar(1), bar(2), bar(3), bar(4)], MINUTE_MS);
   const signal = (ts: number, side: string): Signal => ({ ts, signal: side }) as Signal;
   const signals = [
+    signal(99 * MINUTE_MS, 'BUY'), // Not loaded.
+    signal(4 * MINUTE_MS, 'BUY'),
+    signal(3 * MINUTE_MS + 1, 'HOLD'),
+    signal(3 * MINUTE_MS, 'SELL'), // Came and went within its bar.
+    signal(2 * MINUTE_MS, 'SELL'), // The same as before.
+    signal(MINUTE_MS + 2, 'SELL'),
+    signal(MINUTE_MS + 1, 'BUY'),
     signal(1_000, 'BUY'),
-    signal(2_000, 'BUY'),
-    signal(3_000, 'SELL'),
-    signal(4_000, 'HOLD'),
-    signal(99 * MINUTE_MS, 'BUY'),
   ];
   const alerts = [{ ts: MINUTE_MS, interval: '1m', kind: 'move', severity: 'HIGH' } as Alert];
   const markers = markersOf({ signals, alerts, gaps: [] }, slots, '1m', MINUTE_MS, COLOURS);
@@ -87,8 +90,9 @@ test('a bar has one arrow a side, however many signals, and none for HOLD or out
     markers.map(({ time, shape, color }) => [time, shape, color]),
     [
       [0, 'arrowUp', COLOURS.up],
-      [0, 'arrowDown', COLOURS.down],
+      [60, 'arrowDown', COLOURS.down],
       [60, 'circle', COLOURS.bad],
+      [240, 'arrowUp', COLOURS.up],
     ],
   );
 });
@@ -97,7 +101,7 @@ test('what happened in a bar is said in words', () => {
   const alert = { ts: 0, severity: 'LOW', kind: 'move', reason: 'it moved' } as Alert;
   const signal = { ts: 59_999, signal: 'SELL', reason: 'below' } as Signal;
   const marked = { signals: [signal], alerts: [alert], gaps: [] };
-  assert.deepEqual(wordsAt(marked, 0, MINUTE_MS), ['LOW move: it moved', 'SELL: below']);
+  assert.deepEqual(wordsAt(marked, 0, MINUTE_MS), ['LOW alert: it moved', 'SELL: below']);
   assert.deepEqual(wordsAt(marked, MINUTE_MS, 2 * MINUTE_MS), []);
 });
 

@@ -3,7 +3,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Bars, BARS_MAX, joined, supersedes } from '../src/store/bars.ts';
-import { ageLevel, feedLevel, LATE_MS, openGaps, sourceWords, STALE_MS } from '../src/store/health.ts';
+import {
+  ageLevel,
+  feedLevel,
+  feedWords,
+  LATE_MS,
+  openGaps,
+  sourceWords,
+  STALE_MS,
+  STATUS_MS_MAX,
+} from '../src/store/health.ts';
 import { intervalMs } from '../src/store/intervals.ts';
 import { Ledger } from '../src/store/ledger.ts';
 import { keyOf, rowsOf } from '../src/store/markets.ts';
@@ -164,10 +173,12 @@ test('age turns late, then stale; without data it is unknown, never good', () =>
   assert.equal(ageLevel(STALE_MS + 1), 'bad');
 });
 
-test('every feed state of the server has its level', () => {
+test('every feed state has its level, and none once the server is silent', () => {
   const levels = ['connecting', 'live', 'silent', 'down', 'ended'].map((state) =>
-    feedLevel({ state } as FeedStatus),
+    feedLevel({ state } as FeedStatus, 0),
   );
+  assert.equal(feedLevel({ state: 'live' } as FeedStatus, STATUS_MS_MAX + 1), 'unknown');
+  assert.equal(feedWords({ state: 'live' } as FeedStatus, STATUS_MS_MAX + 1), 'was live');
   assert.deepEqual(levels, ['warn', 'good', 'bad', 'bad', 'warn']);
 });
 
@@ -176,7 +187,7 @@ test('a source that is not the market now says so', () => {
     ['live', 'built-in', 'tape'].map((source) => sourceWords(source, ['binance']).simulated),
     [false, true, true],
   );
-  assert.match(sourceWords('built-in', []).words, /not a real market/);
+  assert.match(sourceWords('built-in', []).words, /not real/);
 });
 
 test('late trades and mended holes are no open gaps', () => {

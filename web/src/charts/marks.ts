@@ -2,12 +2,12 @@
  * Signals and anomalies as markers, and gaps as bands, on the bars that they belong to.
  *
  * takes  rows of one market, the slots that are drawn, the interval
- * gives  at most one arrow a side and one dot an anomaly for a bar; bands in order of time
+ * gives  an arrow where a bar ends with another recommendation, a dot for each anomaly; bands
  * never  a marker outside of what is loaded
  */
 
 import type { SeriesMarker, Time, UTCTimestamp } from 'lightweight-charts';
-import type { Alert, Gap, Signal } from '../wire/rows.ts';
+import type { Alert, Gap, Side, Signal } from '../wire/rows.ts';
 import type { Band, BandKind } from './bands.ts';
 import type { Colours } from './colours.ts';
 import { seconds, type Slot } from './slots.ts';
@@ -33,6 +33,28 @@ export function slotAt(slots: readonly Slot[], at_ms: number, interval_ms: numbe
   return last && at_ms >= ends ? -1 : low - 1;
 }
 
+/**
+ * Bars at whose end the recommendation is another than a bar before: signals follow the ticks, and
+ * what came and went within one bar is in the list, not on the chart.
+ */
+function turns(
+  signals: readonly Signal[],
+  slots: readonly Slot[],
+  interval_ms: number,
+): [UTCTimestamp, Side][] {
+  const ends = new Map<UTCTimestamp, Side>();
+  for (const signal of [...signals].sort((a, b) => a.ts - b.ts)) {
+    const time = slots[slotAt(slots, signal.ts, interval_ms)]?.time;
+    if (time !== undefined) ends.set(time, signal.signal);
+  }
+  let before: Side = 'HOLD';
+  return [...ends].filter(([, side]) => {
+    const turned = side !== before && side !== 'HOLD';
+    before = side;
+    return turned;
+  });
+}
+
 export function markersOf(
   marked: Marked,
   slots: readonly Slot[],
@@ -41,11 +63,9 @@ export function markersOf(
   colours: Colours,
 ): SeriesMarker<Time>[] {
   const markers = new Map<string, SeriesMarker<Time>>();
-  for (const signal of marked.signals) {
-    const time = slots[slotAt(slots, signal.ts, interval_ms)]?.time;
-    if (time === undefined || signal.signal === 'HOLD') continue;
-    const buy = signal.signal === 'BUY';
-    markers.set(`${time} ${signal.signal}`, {
+  for (const [time, side] of turns(marked.signals, slots, interval_ms)) {
+    const buy = side === 'BUY';
+    markers.set(`${time} ${side}`, {
       time,
       position: buy ? 'belowBar' : 'aboveBar',
       shape: buy ? 'arrowUp' : 'arrowDown',
@@ -100,7 +120,7 @@ export function wordsAt(marked: Marked, from_ms: number, to_ms: number): string[
   const signal = marked.signals.find((row) => within(row.ts) && row.signal !== 'HOLD');
   const alerts = marked.alerts.filter((row) => within(row.ts));
   return [
-    ...alerts.map((row) => `${row.severity} ${row.kind}: ${row.reason}`),
+    ...alerts.map((row) => `${row.severity} alert: ${row.reason}`),
     ...(signal ? [`${signal.signal}: ${signal.reason}`] : []),
   ];
 }

@@ -39,6 +39,9 @@ const LEFT_BARS_MIN = 60;
 /** More changed bars than this: draw everything again. */
 const PATCH_BARS_MAX = 4;
 const RIGHT_BARS = 5;
+/** Width of a bar, in CSS pixels; a young market's few bars are drawn wider. */
+const BAR_PX = 7;
+const BAR_PX_MAX = 18;
 
 export interface Look {
   readonly colours: Colours;
@@ -73,6 +76,7 @@ export class PriceChart {
   #look: Look;
   #slots: Slot[] = [];
   #absent = 0;
+  #begun = false;
   #marked: Marked = { signals: [], alerts: [], gaps: [] };
   #interval = '1m';
   #interval_ms = 60_000;
@@ -91,7 +95,7 @@ export class PriceChart {
       // style element, which the content security policy refuses.
       layout: { attributionLogo: false },
       crosshair: { mode: CrosshairMode.Normal },
-      timeScale: { rightOffset: RIGHT_BARS, barSpacing: 7, minBarSpacing: 0.8 },
+      timeScale: { rightOffset: RIGHT_BARS, barSpacing: BAR_PX, minBarSpacing: 0.8 },
     } as never) as unknown as IChartApiBase<Time>;
     const quiet = { priceLineVisible: false, lastValueVisible: false } as const;
     const line = { ...quiet, lineWidth: 1, crosshairMarkerVisible: false } as const;
@@ -159,6 +163,7 @@ export class PriceChart {
       timeScale: {
         borderColor: colours.line,
         timeVisible: true,
+        secondsVisible: false,
         tickMarkFormatter: (time: Time, type: never) => tickLabel(time, type, look.zone),
       },
       localization: { timeFormatter: (time: Time) => crosshairLabel(time, look.zone) },
@@ -195,6 +200,7 @@ export class PriceChart {
   begin(interval: string, interval_ms: number): void {
     this.#interval = interval;
     this.#interval_ms = interval_ms;
+    this.#begun = true;
     this.#chart.timeScale().resetTimeScale();
     this.#chart.priceScale('right').applyOptions({ autoScale: true });
   }
@@ -302,6 +308,16 @@ export class PriceChart {
     this.#slots = slotsOf(rows, this.#interval_ms);
     this.#absent = this.#slots.length - rows.length;
     this.#drawAll(false);
+    if (this.#begun && rows.length) this.#fit();
+  }
+
+  /** The first look at a market: few bars are wide, many have their usual width. */
+  #fit(): void {
+    this.#begun = false;
+    const scale = this.#chart.timeScale();
+    const barSpacing = scale.width() / (this.#slots.length + RIGHT_BARS);
+    scale.applyOptions({ barSpacing: Math.min(BAR_PX_MAX, Math.max(BAR_PX, barSpacing)) });
+    if (this.#jump_ms === null && this.#cursor === null) scale.scrollToPosition(RIGHT_BARS, false);
   }
 
   #drawAll(rezoned: boolean): void {

@@ -29,8 +29,15 @@ const FEED_LEVELS: Readonly<Record<string, Level>> = {
   down: 'bad',
 };
 
-export function feedLevel(feed: FeedStatus): Level {
-  return FEED_LEVELS[feed.state] ?? 'unknown';
+/** What the server said of a feed holds only as long as it keeps saying so. */
+export const STATUS_MS_MAX = 5_000;
+
+export function feedLevel(feed: FeedStatus, status_ms: number): Level {
+  return status_ms > STATUS_MS_MAX ? 'unknown' : (FEED_LEVELS[feed.state] ?? 'unknown');
+}
+
+export function feedWords(feed: FeedStatus, status_ms: number): string {
+  return status_ms > STATUS_MS_MAX ? `was ${feed.state}` : feed.state;
 }
 
 /** Holes that may still be filled; a trade that came too late was never missing. */
@@ -56,7 +63,7 @@ export function sourceWords(source: string, venues: readonly string[]): SourceWo
     case 'built-in':
       return {
         badge: 'SIMULATED',
-        words: 'Prices made by the built-in exchange, not a real market',
+        words: 'Built-in exchange: prices are not real',
         simulated: true,
       };
     case 'tape':

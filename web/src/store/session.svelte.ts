@@ -26,7 +26,7 @@ import { keyOf, rowsOf } from './markets.ts';
 import { perFrame } from './perframe.ts';
 import type { Settings } from './settings.svelte.ts';
 
-const SIGNALS_MAX = 300;
+const SIGNALS_MAX = 1_000;
 const ALERTS_MAX = 300;
 const GAPS_MAX = 1_000;
 /** A tab that is hidden for longer than this leaves the socket. */
@@ -43,6 +43,8 @@ export class Session {
   boot = $state<Boot>('starting');
   failure = $state('');
   link = $state.raw<LinkState>({ name: 'idle' });
+  /** `performance.now()` when the socket was lost last. */
+  cutAt = $state(0);
   /** Socket reconnections of this page since it was opened. */
   rejoins = $state(0);
   refusals = $state.raw<readonly string[]>([]);
@@ -86,7 +88,8 @@ export class Session {
   #listed = 0;
   #hidden: ReturnType<typeof setTimeout> | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
-  #marketStop = new AbortController();
+  #signalsStop = new AbortController();
+  #alertsStop = new AbortController();
 
   constructor(base: string, settings: Settings) {
     this.#settings = settings;
@@ -137,7 +140,7 @@ export class Session {
     if (!same) {
       this.#signals.clear();
       this.signals = [];
-      loads.push(this.#loadMarket(market));
+      loads.push(this.#loadSignals(market));
     }
     await Promise.all(loads);
   }
@@ -178,6 +181,7 @@ export class Session {
   }
 
   #linkChanged(state: LinkState): void {
+    if (this.link.name === 'open') this.cutAt = performance.now();
     this.link = state;
     if (state.name === 'connecting') this.feed.forget();
     if (state.name === 'waiting' && this.boot !== 'ready') void this.#loadAll();
@@ -185,11 +189,13 @@ export class Session {
 
   async #joined(): Promise<void> {
     this.#seqs.clear();
+    this.#alerts.clear();
     this.#joins += 1;
     this.rejoins = this.#joins - 1;
     const again = this.boot === 'ready' && this.market;
     await this.#loadAll();
-    if (again && this.market) await Promise.all([this.feed.load(), this.#loadMarket(this.market)]);
+    if (!again || !this.market) return;
+    await Promise.all([this.feed.load(), this.#loadSignals(this.market)]);
   }
 
   async #loadAll(): Promise<void> {
@@ -208,6 +214,7 @@ export class Session {
       this.failure = '';
       this.boot = 'ready';
       void this.changes.load(symbols.data);
+      void this.#loadAlerts(symbols.data);
       const chosen = this.market ?? this.#firstMarket();
       if (chosen) await this.select(chosen);
     } catch (cause) {
@@ -217,25 +224,37 @@ export class Session {
     }
   }
 
+  /** The past alerts of every market, one question at a time; the channel has only new ones. */
+  async #loadAlerts(markets: readonly Market[]): Promise<void> {
+    this.#alertsStop.abort();
+    this.#alertsStop = new AbortController();
+    const stop = this.#alertsStop.signal;
+    try {
+      for (const market of markets) {
+        const { data } = await this.#rest.alerts(market, stop);
+        if (data.length) this.#alerts.add(data);
+        if (data.length) this.#mark('alerts');
+      }
+    } catch (cause) {
+      if (!stop.aborted && !(cause instanceof RestError)) throw cause;
+    }
+  }
+
   #firstMarket(): Market | null {
     const kept = this.symbols.find((row) => keyOf(row) === this.#settings.market);
     return kept ?? this.symbols[0] ?? null;
   }
 
-  async #loadMarket(market: Market): Promise<void> {
-    this.#marketStop.abort();
-    this.#marketStop = new AbortController();
-    const stop = this.#marketStop.signal;
+  async #loadSignals(market: Market): Promise<void> {
+    this.#signalsStop.abort();
+    this.#signalsStop = new AbortController();
+    const stop = this.#signalsStop.signal;
     try {
-      const [signals, alerts] = await Promise.all([
-        this.#rest.signals(market, stop),
-        this.#rest.alerts(market, stop),
-      ]);
+      const signals = await this.#rest.signals(market, stop);
       if (stop.aborted) return;
+      this.#signals.clear();
       this.#signals.add(signals.data);
-      this.#alerts.add(alerts.data);
       this.#mark('signals');
-      this.#mark('alerts');
     } catch (cause) {
       if (stop.aborted) return;
       if (!(cause instanceof RestError)) throw cause;
@@ -300,8 +319,8 @@ export class Session {
     if (!hole) return;
     const kind = kindOf(frame.ch);
     if (kind === 'gaps') void this.#loadAll();
-    if (kind !== 'signals' && kind !== 'alerts') return;
-    if (this.market) void this.#loadMarket(this.market);
+    if (kind === 'alerts') void this.#loadAlerts(this.symbols);
+    if (kind === 'signals' && this.market) void this.#loadSignals(this.market);
   }
 
   #heard(venue: string, type: 'snap' | 'upd'): void {

@@ -20,6 +20,7 @@ interface Kept {
   zone: Zone;
   log: boolean;
   keys: boolean;
+  signals: boolean;
   interval: string;
   market: string;
 }
@@ -44,6 +45,8 @@ export class Settings {
   zone = $state<Zone>('utc');
   log = $state(false);
   keys = $state(true);
+  /** Whether the chart shows arrows for signals. */
+  signals = $state(true);
   interval = $state<string>('1m');
   market = $state('');
 
@@ -54,6 +57,7 @@ export class Settings {
     this.zone = found.zone === 'local' ? 'local' : 'utc';
     this.log = found.log === true;
     this.keys = found.keys !== false;
+    this.signals = found.signals !== false;
     const known: readonly string[] = INTERVALS;
     this.interval = found.interval && known.includes(found.interval) ? found.interval : '1m';
     this.market = typeof found.market === 'string' ? found.market : '';
@@ -61,13 +65,13 @@ export class Settings {
 
   /** Put the look on the document and remember every choice; call it inside an effect. */
   apply(): void {
-    const { theme, palette, zone, log, keys, interval, market } = this;
+    const { theme, palette, zone, log, keys, signals, interval, market } = this;
     const root = document.documentElement;
     root.dataset['theme'] = theme;
     root.dataset['palette'] = palette;
     const colour = theme === 'dark' ? '#0d1117' : '#f5f6f8';
     document.querySelector('meta[name="theme-color"]')?.setAttribute('content', colour);
-    const choices: Kept = { theme, palette, zone, log, keys, interval, market };
+    const choices: Kept = { theme, palette, zone, log, keys, signals, interval, market };
     try {
       localStorage.setItem(KEY, JSON.stringify(choices));
     } catch (cause) {

@@ -9,6 +9,8 @@
 import type { Alert, Candle, Gap, IndicatorRow, Page, Signal, Status, SymbolRow } from './rows.ts';
 
 export const ANSWER_MS_MAX = 10_000;
+/** The server's own limit for a page of rows. */
+const ROWS_MAX = 1_000;
 
 export class RestError extends Error {
   readonly status: number;
@@ -91,10 +93,12 @@ export class Rest {
   }
 
   signals(of: Market, stop?: AbortSignal): Promise<Page<Signal>> {
-    return this.#get(`signals/${encodeURIComponent(of.symbol)}`, { venue: of.venue }, stop);
+    const query = { venue: of.venue, limit: ROWS_MAX };
+    return this.#get(`signals/${encodeURIComponent(of.symbol)}`, query, stop);
   }
 
   alerts(of: Market, stop?: AbortSignal): Promise<Page<Alert>> {
-    return this.#get(`alerts/${encodeURIComponent(of.symbol)}`, { venue: of.venue }, stop);
+    const query = { venue: of.venue, limit: ROWS_MAX };
+    return this.#get(`alerts/${encodeURIComponent(of.symbol)}`, query, stop);
   }
 }
