@@ -263,6 +263,21 @@ def scan(
 
 
 @kernel
+def hand_up(bars: Any, state: Any, series: int, ladder: Any) -> None:
+    """Give each coarser bar what its child holds so far: `close_base` waits for the child's end."""
+    for r in range(1, len(ladder)):
+        rung, child = ladder[r], ladder[ladder[r].child]
+        fine_ns, coarse_ns = floor_ns(child, state.newest_ns), floor_ns(rung, state.newest_ns)
+        fine = bars[series, slot_of(child, fine_ns)]
+        if fine.open_ns != fine_ns or fine.final == 1:
+            continue
+        bar = bars[series, slot_of(rung, coarse_ns)]
+        if bar.open_ns != coarse_ns:
+            make_empty(bars, state, series, rung, coarse_ns)
+        add_bar(bar, fine)
+
+
+@kernel
 def preview(bars: Any, states: Any, ladder: Any, wanted: Any, spare: Any, out: Any) -> int:
     """Open bars as if they closed now.  `bars` and `states` are copies, one row a wanted series."""
     rows = 0
@@ -273,6 +288,7 @@ def preview(bars: Any, states: Any, ladder: Any, wanted: Any, spare: Any, out: A
         pending_ns = state.pending_ns
         while state.pending_ns <= state.newest_ns:
             close_base(bars, state, s, ladder, spare, 0)
+        hand_up(bars, state, s, ladder)
         for r in range(len(ladder)):
             rung = ladder[r]
             open_ns = floor_ns(rung, pending_ns)
