@@ -57,9 +57,10 @@ class Program:
         room.mkdir()
         self.url = f"http://127.0.0.1:{port}/"
         self._repo = repo
+        self._data_dir = room / "data"
         self._log = room / "up.log"
         self._command = [sys.executable, "-m", "candlewick", "up", "--source", *source]
-        self._command += ["--port", str(port), "--data-dir", str(room / "data"), "--no-open"]
+        self._command += ["--port", str(port), "--data-dir", str(self._data_dir), "--no-open"]
         self._process: subprocess.Popen[bytes] | None = None
 
     def launch(self) -> None:
@@ -82,6 +83,12 @@ class Program:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+    def spike(self) -> None:
+        """Let the running program see a jump of 6 % in a minute of a market of its own."""
+        command = [sys.executable, "-m", "candlewick", "test-spike", "--symbol", "BTC/USDT"]
+        command += ["--pct", "6", "--data-dir", str(self._data_dir), "--json"]
+        subprocess.run(command, cwd=self._repo, check=True, capture_output=True, timeout=60)
 
     def suspend(self) -> None:
         self._signal(signal.SIGSTOP)

@@ -175,6 +175,17 @@ def test_a_hole_in_a_recording_is_marked_and_found_from_the_ledger(desk: Any, pl
     expect(page.locator(".legend .when")).to_contain_text("01:22")
 
 
+def test_an_alert_is_pushed_spoken_and_leads_to_its_bar(desk: Any, program: Any) -> None:
+    page = desk.open(program)
+    program.spike()
+    alerts = page.get_by_role("region", name=re.compile("^Alerts")).get_by_role("button")
+    expect(alerts.first).to_contain_text("rose 6", timeout=MOVE_MS_MAX)
+    expect(page.get_by_role("alert")).to_contain_text("LOW alert, BTC/USDT on test")
+    alerts.first.click()
+    expect(page.locator(".market .venue")).to_have_text("test")
+    expect(page.locator(".legend .why")).to_contain_text("rose 6")
+
+
 HIDE = """hidden => {
   Object.defineProperty(document, 'visibilityState', {
     configurable: true, get: () => hidden ? 'hidden' : 'visible',
