@@ -288,6 +288,15 @@ def test_older_ids_are_history_and_a_hole_between_is_missing() -> None:
     assert rows(gaps) == [(0, 0, 92, 99, 40 * S, 41 * S, 50 * S, 8, 0, 0)]
 
 
+def test_one_id_between_is_missing_below_as_above() -> None:
+    continuity = Continuity(registry())
+    continuity.scan(Events.from_rows([trade(0, 100, 50 * S), trade(0, 98, 49 * S)]))
+    continuity.scan(Events.from_rows([trade(0, 102, 51 * S)]))
+    assert continuity.missing(0) == [(99, 99), (101, 101)]
+    _, _, counts = continuity.scan(Events.from_rows([trade(0, i, 52 * S) for i in (99, 101, 97)]))
+    assert (counts["trades"], continuity.missing(0)) == (3, [])
+
+
 def test_a_jump_to_a_new_numbering_is_listed_at_once_and_the_old_one_goes_on() -> None:
     far = 5_000_000_000_000
     stream = [trade(0, 1, S), trade(0, far, S), trade(0, 2, S), trade(0, far + 1, S)]
@@ -316,6 +325,7 @@ def test_a_gap_that_was_partly_forgotten_never_claims_to_be_whole() -> None:
     rest = [trade(0, i, S) for i in range(1, 400)]
     _, gaps, counts = run([*wide, *splits, *rest], flush=False)
     assert counts.get("healed", 0) == 0
+    assert [g[7] for g in gaps if g[2] == 1] == list(range(399, 398 - counts["repaired"], -1))
     assert counts["duplicates"] > len(splits)  # The forgotten ids are among them.
     assert gaps[-1][7] > 0
     assert gaps[-1][8] == 0

@@ -216,3 +216,22 @@ def test_a_diff_after_which_prices_cross_takes_the_book_away_in_both_lanes() -> 
         assert healed.quotes[0].bid == 104 * 10**8
         seen.append((table([decoded], decoder), healed.gaps.records().tolist()))
     assert seen[0] == seen[1]
+
+
+def test_a_single_missing_update_is_a_hole_in_both_lanes() -> None:
+    depth = b'{"e":"depthUpdate","E":1723161255000,"s":"BTCUSDT","U":%d,"u":%d,"b":[],"a":[]}'
+    frames = [
+        Frame(
+            b'{"lastUpdateId":10,"bids":[["100","1"]],"asks":[["110","1"]]}',
+            origin="http",
+            url="https://h/api/v3/depth?symbol=BTCUSDT",
+        ),
+        *[Frame(depth % ids) for ids in ((10, 11), (11, 12), (9, 12), (14, 15))],
+    ]
+    for told in (frames, [f._replace(raw=f.raw.replace(b":", b": ")) for f in frames]):
+        decoder = binance.Decoder(Instruments())
+        assert len(decoder.decode(told[:-1]).gaps) == 0
+        assert decoder.book(0).valid  # type: ignore[union-attr]
+        (gap,) = decoder.decode(told[-1:]).gaps.records().tolist()
+        assert gap[2:4] == (13, 13)
+        assert not decoder.book(0).valid  # type: ignore[union-attr]
