@@ -356,6 +356,11 @@ def test_every_route_is_documented(place: Place) -> None:
         assert path.replace(":path", "") in pages, path
 
 
+def test_the_licence_is_mit() -> None:
+    assert (REPO / "LICENSE").read_text("utf-8").startswith("MIT License")
+    assert 'license = "MIT"' in (REPO / "pyproject.toml").read_text("utf-8")
+
+
 def proofs() -> dict[str, list[str]]:
     """Requirement and what proves it, of the first table of docs/requirements.md."""
     page = (REPO / "docs" / "requirements.md").read_text("utf-8")
