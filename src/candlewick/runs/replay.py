@@ -17,10 +17,13 @@ from candlewick import feeds
 from candlewick.config import Settings
 from candlewick.model.outcome import Frame
 from candlewick.runs.opened import Opened, opened
+from candlewick.shell import collector
+from candlewick.shell.ahead import ahead
 from candlewick.shell.pace import Pace, Stopwatch, rss_mb
-from candlewick.shell.tape import Tape
+from candlewick.shell.tape import STDIN, Tape
 
 _DONE = "done"
+_AHEAD_BATCHES_MAX = 2  # Decompressed and cut into frames while the ones before are computed.
 _COUNTS = (
     "frames", "data_frames", "control_frames", "peer_errors", "trades", "duplicates", "disorder",
     "late", "gaps", "candles", "indicators", "signals", "anomalies",
@@ -50,7 +53,8 @@ def run_replay(
     tape, watch, counts = Tape(files), Stopwatch(), Counter[str]()
     with opened(settings, settings.data_dir) as run:
         run.pipeline.only = frozenset(symbols)
-        _play(settings, tape, venue, Pace(speed), run, counts, progress)
+        with collector.seldom():
+            _play(settings, tape, venue, Pace(speed), run, counts, progress)
         last = run.pipeline.flush()
         last.offsets = [(source, _DONE) for source in tape.sources]
         run.commit(last, run.pipeline.open_candles())
@@ -74,7 +78,10 @@ def _play(
     progress: Callable[[dict[str, Any]], None],
 ) -> None:
     offsets = run.store.offsets()
-    for batch in tape.batches(pace.rows_max(settings.batch.rows_max)):
+    batches = tape.batches(pace.rows_max(settings.batch.rows_max))
+    if STDIN not in tape.paths:  # A pipe may be silent for ever, and nobody could stop us then.
+        batches = ahead(batches, _AHEAD_BATCHES_MAX)
+    for batch in batches:
         stored = offsets.get(batch.source, _DONE)
         frames: list[Frame] = batch.frames
         behind = 0 if stored == _DONE else int(stored) - (int(batch.position) - len(frames))

@@ -24,7 +24,7 @@ from candlewick.model.outcome import Frame, Outcome
 from candlewick.runs.opened import Opened, opened
 from candlewick.runs.sources import Source, chosen, directory
 from candlewick.runs.spike import checked, spike, told
-from candlewick.shell import instance
+from candlewick.shell import collector, instance
 from candlewick.shell.api.app import create_app
 from candlewick.shell.api.serve import listening
 from candlewick.shell.budget import Backoff, Budget
@@ -82,7 +82,11 @@ async def _up(settings: Settings) -> None:
     async with chosen(settings) as source:
         data_dir = directory(settings, source)
         say = log.warning
-        with opened(settings, data_dir, say) as run, Reader(data_dir) as reader:
+        with (
+            opened(settings, data_dir, say) as run,
+            Reader(data_dir) as reader,
+            collector.seldom(),
+        ):
             await Program(settings, source, run, reader, data_dir).run()
 
 

@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from candlewick import __version__
 from candlewick.errors import UsageError
-from candlewick.model.columns import Candles, Columns
+from candlewick.model.columns import Candles, Columns, Trades
 from candlewick.model.instruments import Instrument
 from candlewick.model.outcome import Outcome, Quarantined
 from candlewick.shell import database, schema, statements, views
@@ -102,7 +102,7 @@ class Store:
         """
         with self._transaction("writing a batch"):
             self._put_instruments(instruments)
-            self._put(statements.TRADE, outcome.trades, statements.trade_rows(outcome.trades))
+            self._put_trades(outcome.trades)
             for candles in (outcome.candles, open_candles):
                 if candles is not None:
                     self._put(statements.CANDLE, candles, statements.candle_rows(candles))
@@ -244,6 +244,16 @@ class Store:
     def _put(self, sql: str, columns: Columns, rows: Iterator[statements.Row]) -> None:
         if len(columns):
             self._link.executemany(sql, rows)
+
+    def _put_trades(self, trades: Trades) -> None:
+        """By the hundred, and what is left one by one."""
+        values, width = statements.trade_values(trades), len(Trades.DTYPES)
+        block = width * statements.TRADES_AT_ONCE
+        whole = len(values) - len(values) % block
+        for at in range(0, whole, block):
+            self._link.execute(statements.TRADES, values[at : at + block])
+        for at in range(whole, len(values), width):
+            self._link.execute(statements.TRADE, values[at : at + width])
 
     def _put_instruments(self, instruments: Iterable[Instrument]) -> None:
         for one in instruments:
