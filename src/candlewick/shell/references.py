@@ -24,8 +24,8 @@ class Check(NamedTuple):
 
     def run(self, reader: Reader, examples_max: int) -> tuple[int, int, list[str]]:
         """Rows checked, rows wrong, the first in words."""
-        checked = reader.query(f"SELECT count(*) FROM {self.table}")[0][0]  # noqa: S608 constants
-        count = reader.query(f"SELECT count(*) FROM ({self.wrong})")[0][0]  # noqa: S608 constants
+        checked = reader.query(f"SELECT count(*) FROM {self.table}")[0][0]
+        count = reader.query(f"SELECT count(*) FROM ({self.wrong})")[0][0]
         rows = reader.query(f"{self.wrong} LIMIT {examples_max}") if count else []
         names = {one.series: f"{one.venue} {one.symbol}" for one in reader.instruments()}
         examples = []
@@ -47,7 +47,7 @@ CHECKS = {
         "every row is of a known instrument",
         "instruments",
         " UNION ALL ".join(
-            "SELECT r.series, NULL AS interval_s, NULL AS at_ns, "  # noqa: S608 constants
+            "SELECT r.series, NULL AS interval_s, NULL AS at_ns, "
             f"'{table} of a series that no instrument has' AS words "
             f"FROM (SELECT DISTINCT series FROM {table}) r "
             "WHERE r.series NOT IN (SELECT series FROM instruments)"
@@ -70,7 +70,7 @@ CHECKS = {
     "anomalies": Check(
         "every alert is of a stored candle, once a kind",
         "anomalies",
-        "SELECT r.series, r.interval_s, r.open_ns, r.kind || ': an alert without its candle' "  # noqa: S608 constants
+        "SELECT r.series, r.interval_s, r.open_ns, r.kind || ': an alert without its candle' "
         "AS words FROM anomalies r WHERE "
         + _NO_CANDLE.format(more="")
         + " UNION ALL SELECT series, interval_s, open_ns, kind || ': more than once' "

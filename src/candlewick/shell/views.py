@@ -32,7 +32,7 @@ def _views(names: Mapping[str, int]) -> dict[str, str]:
                    {_decimal("t.price", "i.price_decimals")} AS price,
                    {_decimal("t.size", "i.size_decimals")} AS size,
                    CASE t.side WHEN 1 THEN 'buy' WHEN -1 THEN 'sell' ELSE 'unknown' END AS side
-            FROM trades t JOIN instruments i USING (series)""",  # noqa: S608 only this file's own text
+            FROM trades t JOIN instruments i USING (series)""",
         "candle_view": f"""
             SELECT i.venue, i.symbol, c.interval_s, {_time("c.open_ns")} AS open_time,
                    {_decimal("c.open", "i.price_decimals")} AS open,
@@ -44,24 +44,24 @@ def _views(names: Mapping[str, int]) -> dict[str, str]:
                        AS quote_volume,
                    {_decimal("c.taker_buy_volume", "i.size_decimals")} AS taker_buy_volume,
                    c.trades, c.first_trade_id, c.last_trade_id, c.revision, c.final, c.coverage
-            FROM candles c JOIN instruments i USING (series)""",  # noqa: S608 only this file's own text
+            FROM candles c JOIN instruments i USING (series)""",
         "gap_view": f"""
             SELECT i.venue, i.symbol, g.kind, g.first_id, g.last_id, g.missing,
                    {_time("g.after_ns")} AS after, {_time("g.before_ns")} AS before,
                    {_time("g.seen_ns")} AS seen_at, {_time("g.repaired_ns")} AS repaired_at, g.how
-            FROM gaps g JOIN instruments i USING (series)""",  # noqa: S608 only this file's own text
+            FROM gaps g JOIN instruments i USING (series)""",
         "technical_indicators": f"""
             SELECT i.symbol AS pair, i.venue, c.interval_s, c.open_ns / 1000000 AS window_start_ms,
                    CAST({_decimal("c.close", "i.price_decimals")} AS REAL) AS close,
                    {_pivot(names)}
-            FROM candles c JOIN instruments i USING (series) WHERE c.final = 1""",  # noqa: S608 names are quoted
+            FROM candles c JOIN instruments i USING (series) WHERE c.final = 1""",
     }
 
 
 def _pivot(names: Mapping[str, int]) -> str:
     """One column an indicator."""
     columns = [
-        "(SELECT value FROM indicators n WHERE n.series = c.series AND "  # noqa: S608 as above
+        "(SELECT value FROM indicators n WHERE n.series = c.series AND "
         f"n.interval_s = c.interval_s AND n.open_ns = c.open_ns AND n.name = {id_}) "
         f"AS {_quoted(name)}"
         for name, id_ in names.items()
