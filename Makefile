@@ -21,6 +21,7 @@ build: .venv/run.stamp $(STATIC)
 web: $(STATIC)
 
 test: .venv/dev.stamp $(STATIC)
+	cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm test --silent
 	$(BIN)/python -m pytest
 
 check: .venv/dev.stamp
