@@ -195,7 +195,16 @@ class Program:
             await asyncio.sleep(pace.wait_s(batch.frames))
             await self.inbox.room()
             self.inbox.put(venue, batch.frames)
+        await self.inbox.passed(venue)
+        await self.runner.call(self._end_of_tape)
         feed.state, feed.reason = "ended", tape.damaged or "the tape has ended"
+
+    def _end_of_tape(self) -> Outcome:
+        """Holes that might have been disorder are listed; bars that stay open are kept as such."""
+        outcome = self.run_.pipeline.flush()
+        outcome.previews = self.run_.pipeline.open_candles()
+        self.run_.commit(Outcome(), outcome.previews)
+        return outcome
 
     def _compute(self, frames: dict[str, list[Frame]]) -> Outcome:
         for venue, arrived in frames.items():
