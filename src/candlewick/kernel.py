@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 import msgspec
@@ -118,6 +118,7 @@ def stamp(parameters: Mapping[str, Any]) -> str:
     return msgspec.json.encode(dict(sorted(parameters.items()))).decode()
 
 
+@lru_cache(maxsize=256)
 def layout(dtype: np.dtype[Any]) -> str:
     """A short name of a record's layout, so that a changed field is noticed."""
     return (

@@ -13,9 +13,10 @@ never   opens a socket, reads a clock or a disk: live, replay and tests run this
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, Protocol
 
 import numpy as np
@@ -48,6 +49,8 @@ from candlewick.signals.tick_sma import TickSma
 # Marks in the stream of frames, put there by the shell around a venue's history (`url`: native).
 HOLD, RELEASE = "hold", "release"
 _LATE_KIND = GAP_KINDS.index("late")
+_LIVE = frozenset(("in", "out", "connect"))
+_origin = attrgetter("origin")
 
 
 class Fold(Protocol):
@@ -122,11 +125,11 @@ class Pipeline:
         """
         outcome, parts = Outcome(), _Yield()
         for venue, arrived in frames.items():
-            for lane, group in groupby(arrived, key=_lane):
+            for lane, group in _lanes(arrived):
                 if lane in (HOLD, RELEASE):
                     self._fold(self._marks(venue, lane, group), parts)
                     continue
-                decoded = self.decoder(venue).decode(list(group))
+                decoded = self.decoder(venue).decode(group)
                 self._collect(venue, decoded, outcome, parts)
                 self._fold(decoded.events, parts, history=lane == "http")
         return self._finished(outcome, parts, previews)
@@ -178,7 +181,7 @@ class Pipeline:
         for name, blob in self._blank.get(series, {}).items():
             self.folds[name].load(series, blob)
 
-    def _marks(self, venue: str, lane: str, frames: Iterable[Frame]) -> Events:
+    def _marks(self, venue: str, lane: str, frames: Sequence[Frame]) -> Events:
         """Subscribed symbols begin or end their history; from then on only they are known."""
         kind, decoder, rows = Kind.HOLD if lane == HOLD else Kind.RELEASE, self.decoder(venue), []
         for frame in frames:
@@ -226,7 +229,7 @@ class Pipeline:
         outcome.signals = Signals.concat(parts.signals)
         outcome.anomalies = Anomalies.concat(parts.anomalies)
         outcome.gaps = Gaps.concat(parts.gaps)
-        traded = np.unique(outcome.trades.series).tolist()
+        traded = np.flatnonzero(np.bincount(outcome.trades.series)).tolist()
         outcome.ticks = {series: self.ticks.latest(series) for series in traded}
         if previews:
             outcome.previews = self.bars.preview(sorted(self.bars.touched))
@@ -238,6 +241,15 @@ class Pipeline:
             parts.counts[name] += len(getattr(outcome, name))
         outcome.counts = dict(parts.counts)
         return outcome
+
+
+def _lanes(frames: Sequence[Frame]) -> Iterator[tuple[str, Sequence[Frame]]]:
+    """Runs of frames that may share a call; nearly always it is all of them."""
+    if _LIVE.issuperset(map(_origin, frames)):
+        yield "live", frames
+        return
+    for lane, group in groupby(frames, key=_lane):
+        yield lane, list(group)
 
 
 def _lane(frame: Frame) -> str:

@@ -26,6 +26,8 @@ class States:
         self._addresses = [
             address_of(e.indicator.scan, e.indicator.STATE, e.indicator.TAKES) for e in entries
         ]
+        self._gives = [len(e.indicator.GIVES) for e in entries]
+        self._takes = [e.indicator.TAKES for e in entries]
         self._heads: list[Array] = [np.zeros(0, entry.indicator.STATE) for entry in entries]
         self._windows: list[Array] = [np.zeros((0, self.width(entry))) for entry in entries]
         self._calls = np.zeros((len(entries), CALL_WIDTH), np.int64)
@@ -49,12 +51,10 @@ class States:
 
     def _describe(self) -> None:
         row = 0
-        for k, entry in enumerate(self.entries):
-            gives = len(entry.indicator.GIVES)
+        for k, gives in enumerate(self._gives):
             self._calls[k] = described(
-                self._addresses[k], self._heads[k], self._windows[k], row, gives,
-                entry.indicator.TAKES,
-            )  # fmt: skip
+                self._addresses[k], self._heads[k], self._windows[k], row, gives, self._takes[k]
+            )
             row += gives
 
     def run(self, runs: Array, open_ns: Array, candles: Array, out: Array | None = None) -> Array:
@@ -68,7 +68,7 @@ class States:
         """A throw-away copy of some slots, numbered from 0."""
         copy = object.__new__(States)
         copy.entries, copy.outputs, copy.slots = self.entries, self.outputs, len(slots)
-        copy._addresses = self._addresses
+        copy._addresses, copy._gives, copy._takes = self._addresses, self._gives, self._takes
         copy._heads = [head[slots] for head in self._heads]
         copy._windows = [window[slots] for window in self._windows]
         copy._calls = np.zeros_like(self._calls)

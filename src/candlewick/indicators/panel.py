@@ -99,6 +99,8 @@ class Panel:
     def preview(self, candles: Candles) -> Indicators:
         """The values as if each open candle closed now; no state is touched."""
         opened = self._ours(candles, final=False)
+        if not len(opened):
+            return Indicators.empty()
         slots = self._slots(opened)
         later = opened.open_ns > self._ring.last_ns[slots]
         opened, slots = opened.take(later), slots[later]
@@ -145,8 +147,12 @@ class Panel:
 
     def _ours(self, candles: Candles, final: bool) -> Candles:
         """The final or the open ones of our intervals."""
+        if not len(candles):
+            return candles
         wanted = (candles.final == 1) if final else (candles.final == 0)
-        wanted &= np.isin(candles.interval_s, self._intervals_s)
+        places = np.searchsorted(self._intervals_s, candles.interval_s)
+        places[places == len(self._intervals_s)] = 0
+        wanted &= self._intervals_s[places] == candles.interval_s
         return candles if wanted.all() else candles.take(wanted)
 
     def _slots(self, candles: Candles) -> Array:

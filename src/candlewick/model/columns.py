@@ -7,7 +7,7 @@ A batch of one and a batch of a million are the same thing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Any, ClassVar, Self, TypeAlias
 
@@ -69,6 +69,9 @@ def _layout(text: str) -> dict[str, str]:
     return types
 
 
+_EMPTY: dict[str, Any] = {}  # One batch without rows a kind, by its name.
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
     """What every kind of batch can do."""
@@ -76,7 +79,9 @@ class Columns:
     DTYPES: ClassVar[dict[str, str]] = {}
 
     def __len__(self) -> int:
-        return len(self.column(fields(self)[0].name))
+        for name in self.DTYPES:
+            return len(self.column(name))
+        return 0
 
     def column(self, name: str) -> Column:
         column: Column = getattr(self, name)
@@ -124,11 +129,17 @@ class Columns:
 
     @classmethod
     def empty(cls) -> Self:
-        return cls.from_rows([])
+        """Always the same one: most batches yield nothing of most kinds."""
+        found: Self | None = _EMPTY.get(cls.__name__)
+        if found is None:
+            found = _EMPTY[cls.__name__] = cls.from_rows([])
+        return found
 
     @classmethod
     def concat(cls, parts: Iterable[Self]) -> Self:
-        whole = list(parts)
+        whole = [part for part in parts if len(part)]
+        if not whole:
+            return cls.empty()
         if len(whole) == 1:
             return whole[0]
         return cls(
