@@ -206,7 +206,9 @@ export class Session {
         this.#rest.gaps(),
       ]);
       this.symbols = symbols.data;
-      this.#listed = symbols.data.length;
+      // Counted as the status counts them: a venue without a feed (a test's) is in no status.
+      const fed = new Set(status.feeds.map((one) => one.venue));
+      this.#listed = symbols.data.filter((row) => fed.has(row.venue)).length;
       this.#setStatus(status);
       this.#gaps.clear();
       this.#gaps.add(gaps.data);
