@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from io import StringIO
@@ -101,6 +102,21 @@ def test_one_tape_gives_every_configured_interval(tape: Tape, ask: Ask) -> None:
     assert found == {30: 41, 60: 41, 300: 41, 900: 41}
     open_ = ask("SELECT interval_s, last_trade_id FROM candles WHERE final = 0")
     assert sorted(open_) == [(30, 41), (60, 41), (300, 41), (900, 41)]
+
+
+def test_a_coarse_candle_stays_open_while_its_market_is_quiet(tape: Tape, ask: Ask) -> None:
+    """CDL-11: the venue's clock has closed the last minute, and the hour goes on."""
+    trades = [(n * 20.0, n + 1, 100.0 + n, 1.0) for n in range(7)]
+    quiet = '{"channel":"heartbeat"}'
+    lines = [json.dumps({"ts": START_NS / 1e9 + t[0], "raw": frame([t])}) for t in trades]
+    lines.append(json.dumps({"ts": START_NS / 1e9 + 200.0, "raw": quiet}))
+    tape(raw=lines)
+    newest = (
+        "SELECT interval_s, max(open_ns), last_trade_id, final FROM candles GROUP BY interval_s"
+    )
+    rows = {interval_s: (last, final) for interval_s, _, last, final in ask(newest)}
+    assert rows[3600] == rows[86400] == (7, 0)
+    assert ask("SELECT count(*) FROM candles WHERE interval_s = 60 AND final = 0") == [(0,)]
 
 
 def test_bad_trades_are_counted_and_kept_and_change_no_candle(tape: Tape, ask: Ask) -> None:

@@ -292,11 +292,12 @@ def preview(bars: Any, states: Any, ladder: Any, wanted: Any, spare: Any, out: A
         for r in range(len(ladder)):
             rung = ladder[r]
             open_ns = floor_ns(rung, pending_ns)
-            while open_ns <= state.newest_ns and pending_ns <= state.newest_ns:
+            while open_ns <= state.newest_ns:
                 bar = bars[s, slot_of(rung, open_ns)]
-                bar.final = 0
-                if rows == len(out):
-                    return rows
-                rows = show(bar, state, wanted[s], rung, out, rows)
+                if bar.open_ns == open_ns:
+                    bar.final = 0
+                    if rows == len(out):
+                        return rows
+                    rows = show(bar, state, wanted[s], rung, out, rows)
                 open_ns += rung.interval_ns
     return rows
