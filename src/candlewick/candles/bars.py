@@ -108,11 +108,14 @@ class Bars:
                 events.kind, events.series, events.id, events.at_ns, events.price, events.size,
                 at, self._out, verdict,
             )  # fmt: skip
-            parts.append(self._out[:rows].copy())
+            if rows:
+                parts.append(self._out[:rows].copy())
             if at == len(events):
                 break
-        candles = Candles.of(parts[0] if len(parts) == 1 else np.concatenate(parts))
-        self._check_sums(candles)
+        candles = Candles.empty()
+        if parts:
+            candles = Candles.of(parts[0] if len(parts) == 1 else np.concatenate(parts))
+            self._check_sums(candles)
         self.touched.update(np.flatnonzero(self._series["dirty"]).tolist())
         self._series["dirty"] = 0
         late = np.flatnonzero(verdict)

@@ -15,6 +15,7 @@ is being built.  Lists and objects of other REST calls count as control.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import ClassVar, TypeVar
 
 import numpy as np
@@ -37,6 +38,8 @@ from candlewick.model.outcome import Frame, Quote
 
 _SLOTS = 2 * SYMBOLS_MAX  # Of the compiled symbol table; at most half full.
 _FIRST_SERIES = 16
+_RECEIVED = frozenset(("in",))
+_raw, _seen_ns, _origin = itemgetter(0), itemgetter(1), itemgetter(2)  # Of a `Frame`, quickly.
 
 
 T = TypeVar("T")
@@ -68,16 +71,18 @@ class Decoder:
         """Read frames in their order; never raises for what they hold."""
         batch = Batch(wire.VENUE, self._clock)
         parts: list[Events] = []
-        raws = [f[0] if f[2] == "in" else b"" for f in frames]  # Raw and origin.
-        lengths = [*map(len, raws)]
-        ends = np.array(lengths, np.int64).cumsum()
-        seen = np.array([f[1] for f in frames], np.int64)
+        raws = [*map(_raw, frames)]
+        if not _RECEIVED.issuperset(map(_origin, frames)):
+            raws = [f.raw if f.origin == "in" else b"" for f in frames]
+        lengths = np.fromiter(map(len, raws), np.int64, len(raws))
+        ends = lengths.cumsum()
+        seen = np.fromiter(map(_seen_ns, frames), np.int64, len(raws))
         text = np.frombuffer(b"".join([*raws, b" "]), np.uint8)
         columns = np.empty((7, max(len(raws), 1)), np.int64)
         found = np.zeros(fast.FOUND, np.int64)
         shelf = self._books.shelf
         self._quotes[:, 0] = shelf.heads[:, levels.MOVED] = 0
-        longest = max(lengths, default=0)
+        longest = int(lengths.max(initial=0))
         if len(self._prices) < longest // 10:  # The shortest level is ["1","1"], of ten bytes.
             self._prices = grown(self._prices, longest // 10)
             self._sizes = grown(self._sizes, longest // 10)

@@ -119,7 +119,9 @@ class Columns:
     @classmethod
     def from_rows(cls, rows: Sequence[Sequence[Any]]) -> Self:
         """From row tuples in the order of the columns; small batches and tests."""
-        columns = list(zip(*rows, strict=True)) if rows else [()] * len(cls.DTYPES)
+        if not rows:
+            return cls.empty()
+        columns = list(zip(*rows, strict=True))
         return cls(
             **{
                 name: np.array(column, dtype)
@@ -132,7 +134,8 @@ class Columns:
         """Always the same one: most batches yield nothing of most kinds."""
         found: Self | None = _EMPTY.get(cls.__name__)
         if found is None:
-            found = _EMPTY[cls.__name__] = cls.from_rows([])
+            columns = {name: np.empty(0, dtype) for name, dtype in cls.DTYPES.items()}
+            found = _EMPTY[cls.__name__] = cls(**columns)
         return found
 
     @classmethod
