@@ -7,6 +7,7 @@ gives   its raw runs, medians, spreads, and what became of its goals
 from __future__ import annotations
 
 import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -63,9 +64,11 @@ def measured(name: str, rounds: int, *, tiny: bool, say: Callable[[str], None]) 
 
 
 def _run(topic: str, case: str, size: int) -> dict[str, Any]:
+    environment = dict(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # Else every start would compile numba anew.
     done = subprocess.run(
         [sys.executable, "-m", "bench.case", topic, case, str(size)],
-        cwd=REPO, capture_output=True, text=True, timeout=SECONDS_MAX,
+        cwd=REPO, capture_output=True, text=True, timeout=SECONDS_MAX, env=environment,
     )  # fmt: skip
     if done.returncode != 0:
         raise RuntimeError(f"{topic}, {case}: {done.stderr.strip()[-2_000:]}")

@@ -18,6 +18,8 @@ _UNITS = {
     "frames_per_s": ("frames/s", "{:,.0f}"),
     "p50_ms": ("p50 ms", "{:,.1f}"),
     "p99_ms": ("p99 ms", "{:,.1f}"),
+    "exchange_p50_ms": ("p50 ms from the exchange", "{:,.1f}"),
+    "exchange_p99_ms": ("p99 ms from the exchange", "{:,.1f}"),
     "seconds": ("seconds", "{:,.2f}"),
     "whole_s": ("whole process, s", "{:,.2f}"),
     "lost": ("lost", "{:,.0f}"),

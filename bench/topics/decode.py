@@ -142,6 +142,8 @@ TOPIC = Topic(
         Ratio("candlewick, 100 a call", "ccxt", 30.0),
     ),
     size=200_000,
+    unit="cpu_ns",
+    also=("ns",),
     notes=(
         "cryptofeed is not measured here: its licence keeps it out. Its goal (>= 5x) stands beside "
         "nautilus_trader's, which took 1.4 times as long as cryptofeed on the day both were.",
