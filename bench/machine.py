@@ -42,12 +42,15 @@ def load() -> float | None:
 
 
 def commit(repo: Path) -> str:
-    """The commit, with a mark where files differ from it."""
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*"],
-        cwd=repo, capture_output=True, text=True,
-    )  # fmt: skip
-    return found.stdout.strip() or "unknown"
+    """The commit, with a mark where what is measured differs from it."""
+    found = _git(repo, "rev-parse", "--short", "HEAD")
+    changed = _git(repo, "status", "--porcelain", "--", "src/candlewick", "bench/*.py")
+    return f"{found}-changed" if changed else found or "unknown"
+
+
+def _git(repo: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=repo, capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _version(name: str) -> str:

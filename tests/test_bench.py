@@ -70,7 +70,7 @@ def test_the_result_file_has_machine_versions_runs_and_goals(tmp_path: Path, rep
     done = subprocess.run(
         [*command, "--json", "--out", str(out)], cwd=repo, capture_output=True, text=True
     )
-    assert done.returncode in (0, 1), done.stderr  # 1: so small a tape reaches no goal.
+    assert done.returncode == 0, done.stderr
     result = json.loads(out.read_text())
     assert result == json.loads(done.stdout)
     assert {"cpu", "cores", "python", "versions", "commit", "date"} <= result["machine"].keys()
