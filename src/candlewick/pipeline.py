@@ -13,7 +13,7 @@ never   opens a socket, reads a clock or a disk: live, replay and tests run this
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
@@ -80,6 +80,7 @@ class Pipeline:
     """Every room's state for one run, and the way through them."""
 
     def __init__(self, settings: Settings, instruments: Instruments) -> None:
+        self._settings = settings
         intervals_s = list(settings.candles.intervals_s)
         lateness_s = settings.candles.lateness_s
         self.instruments = instruments
@@ -104,7 +105,6 @@ class Pipeline:
             "signals": self.ticks,
             "anomalies": self.watch,
         }
-        self._blank: dict[int, dict[str, bytes]] = {}
         self.decoders: dict[str, Decoder] = {}
         self.only: frozenset[str] = frozenset()  # Canonical symbols; empty is all.
         self.wants: list[tuple[str, Want]] = []
@@ -164,11 +164,11 @@ class Pipeline:
         Returns:
             The series that must be rebuilt from the store, each with the reason.
         """
-        for series in {series for _, series in states}:
-            self._blank[series] = {name: fold.save(series) for name, fold in self.folds.items()}
         refused: dict[int, str] = {}
         for (name, series), blob in states.items():
             try:
+                if series >= len(self.instruments):
+                    continue  # Of nothing: an instrument is stored with its first row.
                 if name not in self.folds:
                     raise VersionError(f"{name}: this program has no such kernel; rebuilding")
                 self.folds[name].load(series, blob)
@@ -176,10 +176,12 @@ class Pipeline:
                 refused[series] = str(error)
         return refused
 
-    def forget(self, series: int) -> None:
-        """Put a series back to where it was before its first row."""
-        for name, blob in self._blank.get(series, {}).items():
-            self.folds[name].load(series, blob)
+    def forget(self, many: Iterable[int]) -> None:
+        """Put series back to where they were before their first row."""
+        blank = Pipeline(self._settings, self.instruments)
+        for series in many:
+            for name, fold in self.folds.items():
+                fold.load(series, blank.folds[name].save(series))
 
     def _marks(self, venue: str, lane: str, frames: Sequence[Frame]) -> Events:
         """Subscribed symbols begin or end their history; from then on only they are known."""

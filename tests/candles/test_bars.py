@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ INTERVALS_S = [60, 300, 900]
 
 def run(events: Events, cuts: list[int], bars: Bars) -> list[Candles]:
     edges = [0, *cuts, len(events)]
-    return [bars.scan(events.take(slice(a, b)))[0] for a, b in zip(edges, edges[1:], strict=False)]
+    return [bars.scan(events.take(slice(a, b)))[0] for a, b in pairwise(edges)]
 
 
 def fresh(series: int = 3, intervals_s: list[int] | None = None, **rules: float) -> Bars:
@@ -176,13 +177,15 @@ def test_a_minute_without_trades_carries_the_close_and_a_late_trade_corrects_all
     ]
 
 
-def test_a_trade_later_than_allowed_is_told_and_changes_nothing() -> None:
+def test_a_trade_later_than_allowed_is_told_and_its_bars_say_that_they_lack_it() -> None:
     bars = fresh(1, lateness_s=60.0)
     bars.scan(Events.from_rows([trade(0, 1, 0.0), trade(0, 5, 300.0)]))
-    before = bars.save(0)
     candles, late = bars.scan(Events.from_rows([trade(0, 2, 10.0)]))
-    assert (len(candles), late.tolist(), bars.late) == (0, [0], 1)
-    assert bars.save(0) == before
+    assert (late.tolist(), bars.late) == ([0], 1)
+    # The minute has left the ring, it is the store's to flag; five and fifteen are still held.
+    assert rows_of(candles, 60) == []
+    assert [row[2:] for row in rows_of(candles, 300)] == [(1, 1, "partial|gap|revised")]
+    assert [row[2:] for row in rows_of(candles, 900)] == [(1, 1, "partial|gap|revised")]
 
 
 def test_a_hole_marks_its_bars_and_a_repair_clears_them() -> None:

@@ -147,8 +147,8 @@ DAMAGES = {
         {"revisions"},
         "revision 1, final 1",
     ),
-    "an indicator of a later revision": (
-        "UPDATE indicators SET revision = 1 WHERE series = 0 AND interval_s = 60",
+    "an indicator moved off its candle": (
+        "UPDATE indicators SET open_ns = open_ns + 1 WHERE series = 0 AND interval_s = 60",
         {"indicators"},
         "an indicator without its candle",
     ),

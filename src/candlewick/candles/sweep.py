@@ -253,7 +253,9 @@ def scan(
                 bars, state, clocks[state.venue], s, ladder, rules, ids[i], at_ns, prices[i],
                 sizes[i], kind, out, rows,
             )  # fmt: skip
-            verdict[i] = late
+            if late:  # The bars that lack it say so, until they are made anew from the store.
+                verdict[i] = 1
+                rows = mark(bars, state, s, ladder, at_ns, at_ns, True, out, rows)
         elif kind == _GAP_MARK:
             rows = mark(bars, state, s, ladder, at_ns, prices[i], True, out, rows)
         elif kind == _HEAL_MARK:

@@ -65,5 +65,5 @@ def opened(
         refused = pipeline.restore(store.states())
         for series, reason in refused.items():
             say(f"{instruments[series].venue} {instruments[series].symbol}: {reason}")
-        rebuild(store, pipeline, refused)
+        rebuild(store, pipeline, {*refused, *store.late_series()})
         yield run

@@ -1,6 +1,6 @@
-"""States from stored trades: what happens when a snapshot is of another version.
+"""A series anew from its stored trades: when a snapshot is of another version, or a trade was late.
 
-takes   the series whose state was refused
+takes   the series whose state was refused, or whose candles lack trades that came too late
 gives   their candles, indicators, signals and states as this version computes them, and the ledger
         rows that their ids tell; alerts that were given stay
 never   leaves a half: each series starts from nothing in one transaction with a mark, and a start
@@ -28,10 +28,11 @@ def rebuild(store: Store, pipeline: Pipeline, refused: Iterable[int]) -> list[in
     """Rebuild what was refused, and what an interrupted rebuild left; gives the series."""
     begun = {int(key.removeprefix(_MARK)) for key in store.offsets() if key.startswith(_MARK)}
     wanted = sorted(begun | set(refused))
+    if wanted:
+        pipeline.forget(wanted)
     for series in wanted:
         one = pipeline.instruments[series]
         log.info("rebuilding from stored trades", venue=one.venue, symbol=one.symbol)
-        pipeline.forget(series)
         store.reset_series(series, mark=f"{_MARK}{series}")
         with Reader(store.data_dir) as reader:
             _refold(reader, store, pipeline, series)

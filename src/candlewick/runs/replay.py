@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 from candlewick import feeds
 from candlewick.config import Settings
-from candlewick.model.outcome import Frame
+from candlewick.model.outcome import Frame, Outcome
 from candlewick.runs.opened import Opened, opened
+from candlewick.runs.rebuild import rebuild
 from candlewick.shell import collector
 from candlewick.shell.ahead import ahead
 from candlewick.shell.pace import Pace, Stopwatch, rss_mb
@@ -59,6 +60,8 @@ def run_replay(
         last.offsets = [(source, _DONE) for source in tape.sources]
         run.commit(last, run.pipeline.open_candles())
         counts.update(last.counts)
+        if rebuild(run.store, run.pipeline, run.store.late_series()):
+            run.commit(Outcome(), run.pipeline.open_candles())
     seconds = watch.seconds()
     return {name: counts[name] for name in _COUNTS} | {
         "seconds": round(seconds, 3),

@@ -64,6 +64,8 @@ def spans(rows: Gaps, open_ns: Ints, interval_s: int) -> tuple[Column, Column]:
             continue
         low = np.searchsorted(open_ns, after - interval_s * NS_PER_S, "right")
         may[low : np.searchsorted(open_ns, before, "right")] = True
-        if kind == trades and repaired == 0:
-            must[low : np.searchsorted(open_ns, max(before, after + 1), "left")] = True
+        if repaired == 0:
+            # A late trade is missing in the bar of its own time.
+            last = max(before, after + 1)
+            must[low : np.searchsorted(open_ns, last, "left")] = True
     return must, may

@@ -277,10 +277,7 @@ class Reader:
 
     def counts(self) -> dict[str, int]:
         """Rows a table.  Counts them: about 0.1 s for every million."""
-        return {
-            table: self._rows(f"SELECT count(*) FROM {table}")[0][0]
-            for table in _TABLES
-        }
+        return {table: self._rows(f"SELECT count(*) FROM {table}")[0][0] for table in _TABLES}
 
     def query(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
         """Any reading statement; the connection cannot write."""

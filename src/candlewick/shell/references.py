@@ -39,7 +39,7 @@ class Check(NamedTuple):
 
 _NO_CANDLE = """
 NOT EXISTS (SELECT 1 FROM candles c WHERE c.series = r.series AND c.interval_s = r.interval_s
-            AND c.open_ns = r.open_ns {more})
+            AND c.open_ns = r.open_ns)
 """
 
 CHECKS = {
@@ -55,10 +55,10 @@ CHECKS = {
         ),
     ),
     "indicators": Check(
-        "every indicator value is of a stored candle, and not of a later revision",
+        "every indicator value is of a stored candle",
         "indicators",
         "SELECT r.series, r.interval_s, r.open_ns, 'an indicator without its candle' AS words "
-        "FROM indicators r WHERE " + _NO_CANDLE.format(more="AND c.revision >= r.revision"),
+        "FROM indicators r WHERE " + _NO_CANDLE,
     ),
     "signals": Check(
         "every signal is of a stored trade",
@@ -72,7 +72,7 @@ CHECKS = {
         "anomalies",
         "SELECT r.series, r.interval_s, r.open_ns, r.kind || ': an alert without its candle' "
         "AS words FROM anomalies r WHERE "
-        + _NO_CANDLE.format(more="")
+        + _NO_CANDLE
         + " UNION ALL SELECT series, interval_s, open_ns, kind || ': more than once' "
         "FROM anomalies GROUP BY series, interval_s, open_ns, kind HAVING count(*) > 1",
     ),

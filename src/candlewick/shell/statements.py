@@ -92,7 +92,8 @@ WHERE series = :series AND final = 1 AND (coverage & 2) = 2
   AND open_ns <= :before_ns AND open_ns + interval_s * 1000000000 > :after_ns
   AND NOT EXISTS (
     SELECT 1 FROM gaps AS hole
-    WHERE hole.series = candles.series AND hole.kind = 'trades' AND hole.repaired_ns = 0
+    WHERE hole.series = candles.series AND hole.repaired_ns = 0
+      AND hole.kind IN ('trades', 'late')
       AND hole.before_ns >= candles.open_ns
       AND hole.after_ns < candles.open_ns + candles.interval_s * 1000000000
   )
@@ -134,7 +135,7 @@ RESET = (
 )
 
 Row = tuple[Any, ...]
-_TRADES_KIND = GAP_KINDS.index("trades")
+_TRADES_KIND, _LATE_KIND = GAP_KINDS.index("trades"), GAP_KINDS.index("late")
 
 
 def _plain(columns: Columns, *names: str) -> list[list[Any]]:
@@ -236,8 +237,12 @@ def _finite(values: Floats) -> list[float]:
 
 
 def flag_rows(gaps: Gaps, *, repaired: bool) -> list[dict[str, int]]:
-    """What `FLAG` (or `UNFLAG`, for repaired holes) needs of each hole of trades."""
-    wanted = (gaps.kind == _TRADES_KIND) & ((gaps.repaired_ns != 0) == repaired)
+    """What `FLAG` (or `UNFLAG`, for repaired holes) needs of each hole of trades.
+
+    A trade too late for its candle is a hole in that candle, however whole the ids are.
+    """
+    wanted = (gaps.kind == _TRADES_KIND) | ((gaps.kind == _LATE_KIND) & (not repaired))
+    wanted &= (gaps.repaired_ns != 0) == repaired
     names = ("series", "after_ns", "before_ns")
     columns = [gaps.column(name)[wanted].tolist() for name in names]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]

@@ -119,8 +119,8 @@ class Store:
             )
             self._put(statements.GAP, outcome.gaps, statements.gap_rows(outcome.gaps))
             holes = outcome.gaps
-            self._link.executemany(statements.FLAG, statements.flag_rows(holes, repaired=False))
             self._link.executemany(statements.UNFLAG, statements.flag_rows(holes, repaired=True))
+            self._link.executemany(statements.FLAG, statements.flag_rows(holes, repaired=False))
             dropped = self._put_quarantine(outcome.quarantined)
             self._link.executemany(statements.STATE, outcome.states)
             self._link.executemany(statements.OFFSET, outcome.offsets)
@@ -152,6 +152,13 @@ class Store:
     def offsets(self) -> dict[str, str]:
         """How far each source was read when the last batch was committed."""
         return dict(self._rows("SELECT source, position FROM offsets"))
+
+    def late_series(self) -> list[int]:
+        """Series with trades that their candles lack, because they came too late."""
+        rows = self._rows(
+            "SELECT DISTINCT series FROM gaps WHERE kind = 'late' AND repaired_ns = 0"
+        )
+        return [series for (series,) in rows]
 
     def reset_series(self, series: int, mark: str) -> None:
         """Take away what can be computed again from a series' trades, and leave a mark.
