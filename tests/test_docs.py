@@ -19,6 +19,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,6 +185,38 @@ def test_every_output_is_as_shown(block: Block, place: Place) -> None:
         printed = "".join(f"{line.rstrip()}\n" for line in place.run(command).splitlines())
         lines = (r"(?:.*\n)*" if line == "..." else re.escape(line) + r"\n" for line in shown)
         assert re.fullmatch("".join(lines), printed), f"$ {command}\n{printed}"
+
+
+def test_the_examples_are_what_the_built_in_market_makes(tmp_path: Path) -> None:
+    """Byte for byte, and there is no other file: none is a copy of somebody's data."""
+    folder = REPO / "docs" / "examples"
+    subprocess.run([sys.executable, folder / "make.py", tmp_path], check=True, timeout=60)
+    made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(made) == 2
+    there = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert there.keys() - {"README.md", "make.py"} == made.keys()
+    assert made.items() <= there.items()
+
+
+@pytest.mark.proc
+def test_every_candle_of_the_example_is_the_exchanges(place: Place) -> None:
+    """What the tour shows of one minute is so for each."""
+    at = "--data-dir .candlewick/compared"
+    place.run(f"candlewick replay docs/examples/kraken_trades_simulated.json --venue kraken {at}")
+    told = place.run(f"candlewick export candles {at} --symbol BTC/USDT --format json")
+    names = ("open", "high", "low", "close", "volume", "trades")
+    found = [
+        (row["open_time"][11:16], *(Decimal(row[name]) for name in names))
+        for row in json.loads(told)
+    ]
+    text = (REPO / "docs" / "examples" / "kraken_ohlc_1m_simulated.json").read_text("ascii")
+    (rows, _) = json.loads(text)["result"].values()
+    theirs = [
+        (f"14:{minute:02}", *(Decimal(row[column]) for column in (1, 2, 3, 4, 6, 7)))
+        for minute, row in enumerate(rows)
+    ]
+    assert len(theirs) == 60
+    assert found == theirs
 
 
 @pytest.mark.proc
