@@ -211,7 +211,7 @@ class Bars:
             raise UsageError(
                 f"{instrument.venue} {instrument.symbol}: the volume of a candle at "
                 f"{instrument.size_decimals} decimals does not fit 63 bits; "
-                "declare the instrument with its lot's decimals"
+                "let the venue's own listing (exchangeInfo) come first on the tape, with the lot"
             )
 
 
