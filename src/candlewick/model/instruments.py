@@ -17,8 +17,8 @@ from candlewick.model.money import to_text
 
 # Longest first, so that `BTCFDUSD` is not read as `BTCF/DUSD`.
 _QUOTE_WORDS = """
-    USDT USDC FDUSD TUSD BUSD USDP DAI USDS PAX PYUSD RLUSD USD EUR GBP JPY AUD CAD CHF BRL TRY RUB UAH NGN ZAR
-    IDRT BIDR VAI PLN RON ARS MXN COP CZK BKRW BVND AED BTC ETH BNB XRP TRX DOGE DOT SOL
+    USDT USDC FDUSD TUSD BUSD USDP DAI USDS PAX PYUSD RLUSD USD EUR GBP JPY AUD CAD CHF BRL TRY RUB
+    UAH NGN ZAR IDRT BIDR VAI PLN RON ARS MXN COP CZK BKRW BVND AED BTC ETH BNB XRP TRX DOGE DOT SOL
 """
 QUOTES = tuple(sorted(_QUOTE_WORDS.split(), key=len, reverse=True))
 # Kraken's own names for common assets, and what everybody else calls them.
