@@ -230,10 +230,14 @@ def _message(method: str, **params: object) -> bytes:
 
 
 def subscribe(natives: Sequence[str]) -> list[bytes]:
-    """Trades with the last fifty (the seam after a reconnect), and the best levels of the book."""
+    """Trades from now on, and the best levels of the book.
+
+    Without the last fifty trades: the seam is history's, and those of a quiet market can be older
+    than any candle that still takes trades.
+    """
     symbols = list(natives)
     return [
-        _message("subscribe", channel="trade", symbol=symbols, snapshot=True),
+        _message("subscribe", channel="trade", symbol=symbols, snapshot=False),
         _message("subscribe", channel="book", symbol=symbols, depth=BOOK_DEPTH, snapshot=True),
     ]
 

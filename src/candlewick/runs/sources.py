@@ -27,7 +27,8 @@ log = structlog.get_logger(__name__)
 _MARK_NAME = "source"
 _CALLS_PER_S_LIVE, _CALLS_PER_S_LOCAL = 1.0, 500.0
 _WEIGHT_A_MINUTE = 1_000_000  # The demo fills hours of history at its start.
-_LOOK_BACK_S_LIVE, _LOOK_BACK_S_LOCAL = 900.0, 3_600.0
+# A live venue weighs every page of history; the built-in one fills an hour in a second.
+_LOOK_BACK_S_LIVE, _LOOK_BACK_S_LOCAL = 120.0, 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
