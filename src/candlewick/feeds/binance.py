@@ -86,6 +86,7 @@ class Decoder:
         if len(self._prices) < longest // 10:  # The shortest level is ["1","1"], of ten bytes.
             self._prices = grown(self._prices, longest // 10)
             self._sizes = grown(self._sizes, longest // 10)
+        told = found.tolist()
         at = begun = 0
         while at < len(raws):
             at = fast.scan(
@@ -93,20 +94,21 @@ class Decoder:
                 self._clock, columns, self._quotes, self._prices, self._sizes, found,
                 shelf.keys, shelf.sizes, shelf.counts, shelf.heads,
             )  # fmt: skip
-            if found[fast.STOP] in (fast.DEPTH, fast.CROSSED):
-                self._fast_depth(found.tolist(), int(seen[at]), batch)
-            elif found[fast.STOP] == fast.PLAIN:
+            told = found.tolist()
+            if told[fast.STOP] in (fast.DEPTH, fast.CROSSED):
+                self._fast_depth(told, int(seen[at]), batch)
+            elif told[fast.STOP] == fast.PLAIN:
                 self._plain(frames[at], batch)
                 if batch.rows:
-                    parts.append(_events(columns, begun, int(found[fast.ROWS])))
+                    parts.append(_events(columns, begun, told[fast.ROWS]))
                     parts.append(Events.from_rows(batch.rows))
-                    begun, batch.rows = int(found[fast.ROWS]), []
+                    begun, batch.rows = told[fast.ROWS], []
             at += 1
-        parts.append(_events(columns, begun, int(found[fast.ROWS])))
+        parts.append(_events(columns, begun, told[fast.ROWS]))
         batch.counts["frames"] = len(raws)
-        batch.counts["data_frames"] += int(found[fast.DATA])
-        batch.counts["control_frames"] += int(found[fast.CONTROL])
-        if found[fast.QUOTED] or batch.quoted or batch.moved:
+        batch.counts["data_frames"] += told[fast.DATA]
+        batch.counts["control_frames"] += told[fast.CONTROL]
+        if told[fast.QUOTED] or batch.quoted or batch.moved:
             self._take_quotes(batch)
         return batch.decoded(Events.concat(parts))
 
@@ -362,11 +364,9 @@ class Decoder:
 
 
 def _events(columns: Ints, first: int, stop: int) -> Events:
-    """Rows of the compiled lane as columns of their own."""
-    part = columns[:, first:stop]
-    return Events(
-        part[0].astype(np.int32), part[1].astype(np.int8), *(part[i].copy() for i in range(2, 7))
-    )
+    """Rows of the compiled lane; most columns are views, as nobody writes to either again."""
+    place, kind, *rest = columns[:, first:stop]
+    return Events(place.astype(np.int32), kind.astype(np.int8), *rest)
 
 
 FEED = Feed(
