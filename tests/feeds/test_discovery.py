@@ -55,7 +55,7 @@ def test_kraken_subscribes_by_messages() -> None:
     sent = [json.loads(m) for m in feed.subscribe(["BTC/USD", "ETH/USD"])]
     assert [m["params"]["channel"] for m in sent] == ["trade", "book"]
     assert all(m["params"]["symbol"] == ["BTC/USD", "ETH/USD"] for m in sent)
-    assert all(m["params"]["snapshot"] is True for m in sent)
+    assert [m["params"]["snapshot"] for m in sent] == [False, True]  # History makes the seam.
     again = [json.loads(m) for m in feed.resubscribe("BTC/USD")]
     assert [m["method"] for m in again] == ["unsubscribe", "subscribe"]
     assert json.loads(feed.ping) == {"method": "ping"}
