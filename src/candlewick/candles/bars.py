@@ -33,6 +33,7 @@ NAME = "candles.bars"
 VERSION = 1
 _ROW = np.dtype(list(Candles.DTYPES.items()), align=True)
 _OUT_ROWS_MIN = 1024
+_NO_ROWS = np.empty(0, np.int64)
 
 
 @dataclass(slots=True)
@@ -57,6 +58,7 @@ class Bars:
     _take: Any = field(init=False)
     _places: Array = field(init=False)
     _places_at: int = field(init=False)
+    _dirty: Array = field(init=False)
 
     def __post_init__(self) -> None:
         self._ladder = ladder(self.intervals_s, self.lateness_s)
@@ -98,16 +100,17 @@ class Bars:
         """
         self._admit()
         if len(events) == 0:
-            return Candles.empty(), np.empty(0, np.int64)
+            return Candles.empty(), _NO_ROWS
         verdict = np.zeros(len(events), np.uint8)
         parts = []
-        at, rows = 0, 0
+        at, rows, too_late = 0, 0, 0
         while True:
-            at, rows = sweep.scan(
+            at, rows, more = sweep.scan(
                 self._bars, self._series, self._clocks, self._ladder, self._rules,
                 events.kind, events.series, events.id, events.at_ns, events.price, events.size,
                 at, self._out, verdict,
             )  # fmt: skip
+            too_late += more
             if rows:
                 parts.append(self._out[:rows].copy())
             if at == len(events):
@@ -116,11 +119,10 @@ class Bars:
         if parts:
             candles = Candles.of(parts[0] if len(parts) == 1 else np.concatenate(parts))
             self._check_sums(candles)
-        self.touched.update(np.flatnonzero(self._series["dirty"]).tolist())
-        self._series["dirty"] = 0
-        late = np.flatnonzero(verdict)
-        self.late += len(late)
-        return candles, late
+        self.touched.update(self._dirty.nonzero()[0].tolist())
+        self._dirty.fill(0)
+        self.late += too_late
+        return candles, verdict.nonzero()[0] if too_late else _NO_ROWS
 
     def step(
         self, series: int, kind: int, trade_id: int, at_ns: int, price: int, size: int
@@ -202,6 +204,7 @@ class Bars:
         """Tell `step` where the arrays are now."""
         self._places = step.places(self._bars, self._series, self._clocks, self._ready)
         self._places_at = self._places.ctypes.data
+        self._dirty = self._series["dirty"]
 
     def _check_sums(self, candles: Candles) -> None:
         """A sum past 63 bits would be silently wrong: too many decimals for this market."""

@@ -234,20 +234,21 @@ def run(
 def scan(
     bars: Any, states: Any, clocks: Any, ladder: Any, rules: Any, kinds: Any, series: Any,
     ids: Any, at: Any, prices: Any, sizes: Any, first: int, out: Any, verdict: Any,
-) -> tuple[int, int]:  # fmt: skip
-    """Events from `first` on; gives the next one to take and the rows written."""
+) -> tuple[int, int, int]:  # fmt: skip
+    """Events from `first` on; gives the next one to take, the rows written, the trades too late."""
     rows = 0
+    too_late = 0
     room = ladder[0].ring * len(ladder) + bars.shape[1]
     i = run(bars, states, clocks, kinds, series, ids, at, prices, sizes, first)
     while i < len(kinds):
         if rows + room > len(out):
-            return i, rows
+            return i, rows, too_late
         kind, s, at_ns = kinds[i], series[i], at[i]
         state = states[s]
         state.dirty = 1
         rows, done = advance(bars, states, clocks, ladder, rules, s, kind, at_ns, out, rows)
         if not done or rows + room > len(out):
-            return i, rows
+            return i, rows, too_late
         if kind <= _TRADE_MAX:
             rows, late = take_trade(
                 bars, state, clocks[state.venue], s, ladder, rules, ids[i], at_ns, prices[i],
@@ -255,13 +256,14 @@ def scan(
             )  # fmt: skip
             if late:  # The bars that lack it say so, until they are made anew from the store.
                 verdict[i] = 1
+                too_late += 1
                 rows = mark(bars, state, s, ladder, at_ns, at_ns, True, out, rows)
         elif kind == _GAP_MARK:
             rows = mark(bars, state, s, ladder, at_ns, prices[i], True, out, rows)
         elif kind == _HEAL_MARK:
             rows = mark(bars, state, s, ladder, at_ns, prices[i], False, out, rows)
         i = run(bars, states, clocks, kinds, series, ids, at, prices, sizes, i + 1)
-    return len(kinds), rows
+    return len(kinds), rows, too_late
 
 
 @kernel
