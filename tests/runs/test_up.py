@@ -12,7 +12,7 @@ import pytest
 from candlewick.config import Settings
 from candlewick.errors import UsageError
 from candlewick.runs.opened import opened
-from candlewick.runs.sources import Source, directory, of_exchange
+from candlewick.runs.sources import Source, directory, of_exchange, probe
 from candlewick.runs.up import Program
 from candlewick.shell.builtin import BuiltinExchange
 from candlewick.shell.reader import Reader
@@ -120,6 +120,22 @@ def test_test_spike_gives_one_alert_of_its_own_venue(tmp_path: Path) -> None:
     with Reader(tmp_path) as reader:
         venues = {one.series: one.venue for one in reader.instruments()}
         assert {venues[row.series] for row in reader.anomalies()} == {"test"}
+
+
+def test_auto_takes_a_venue_that_answers_and_else_the_built_in_exchange(tmp_path: Path) -> None:
+    """Both addresses are on loopback: one that speaks Binance, one where nobody listens."""
+
+    async def scenario() -> list[tuple[str, str]]:
+        found = []
+        async with BuiltinExchange(seed=3, trades_per_s=10.0) as exchange:
+            ((feed, natives), _) = of_exchange(settings(tmp_path), exchange, "").feeds
+            found.append(await probe(feed, natives, 3.0))
+        found.append(await probe(feed, natives, 0.5))  # It has stopped.
+        return found
+
+    answers, silent = asyncio.run(scenario())
+    assert answers == ("live", "binance answers")
+    assert silent == ("built-in", "binance did not answer within 0.5 s: simulated market")
 
 
 def test_simulated_and_real_trades_never_share_a_directory(tmp_path: Path) -> None:

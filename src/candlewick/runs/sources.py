@@ -8,7 +8,7 @@ never   mixes simulated and real trades in one data directory
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,7 +67,8 @@ async def chosen(settings: Settings) -> AsyncIterator[Source]:
     """The source that the settings ask for, running while the block does."""
     kind, reason = str(settings.source), "asked for"
     if kind == "auto":
-        kind, reason = await _probe(settings)
+        first = feeds.venue(settings.venues[0]).FEED
+        kind, reason = await probe(*_wanted(first, settings), settings.auto_wait_s)
     if kind == "tape":
         yield Source("tape", reason, (), 1.0, 0.0)
     elif kind == "live":
@@ -78,15 +79,12 @@ async def chosen(settings: Settings) -> AsyncIterator[Source]:
             yield replace(source, reason=reason)
 
 
-async def _probe(settings: Settings) -> tuple[str, str]:
-    """Live if the first venue answers in time."""
-    feed: Feed = feeds.venue(settings.venues[0]).FEED
-    natives = _wanted(feed, settings)[1]
+async def probe(feed: Feed, natives: Sequence[str], wait_s: float) -> tuple[str, str]:
+    """`live` if the venue lists a market in time, else `built-in`; and the reason in words."""
     try:
-        async with asyncio.timeout(settings.auto_wait_s), Rest(feed.rest_url, 1.0) as rest:
+        async with asyncio.timeout(wait_s), Rest(feed.rest_url, 1.0) as rest:
             await rest.get(feed.instruments_path(natives[:1]))
     except (TimeoutError, PeerError):
-        wait_s = settings.auto_wait_s
         return "built-in", f"{feed.name} did not answer within {wait_s:g} s: simulated market"
     return "live", f"{feed.name} answers"
 
