@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from candlewick.errors import VersionError
 from candlewick.exchange.market import Market, binance_market, kraken_market
 from candlewick.model.columns import Trades
 from candlewick.model.time import NS_PER_S
@@ -41,11 +42,14 @@ def start(data_dir: Path) -> subprocess.Popen[bytes]:
 
 
 def stored(data_dir: Path) -> int:
-    """How many trades are committed; 0 before the store is there."""
+    """How many trades are committed; 0 before the store is there with its tables."""
     if not (data_dir / "candlewick.sqlite").exists():
         return 0
-    with Reader(data_dir) as reader:
-        return reader.counts()["trades"]
+    try:
+        with Reader(data_dir) as reader:
+            return reader.counts()["trades"]
+    except VersionError:  # Just made, not migrated yet.
+        return 0
 
 
 def wait_for_more(data_dir: Path, running: subprocess.Popen[bytes]) -> None:
