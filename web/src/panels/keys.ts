@@ -35,5 +35,7 @@ export function intentOf(press: Press, typing: boolean): Intent | null {
 const TYPING = 'input, textarea, select, [contenteditable="true"]';
 
 export function isTyping(target: EventTarget | null): boolean {
-  return target instanceof Element && target.closest(TYPING) !== null;
+  if (!(target instanceof Element) || target.closest(TYPING) === null) return false;
+  // For a frame after Esc the focus can still be in the field that was closed with its dialog.
+  return target.closest('dialog:not([open])') === null;
 }
